@@ -7,7 +7,7 @@ import type { LogLevel } from './config/schema.ts'
  */
 export type Logger = pino.Logger
 
-/** Fields that never reach a log, whoever passes them and one level deep. */
+/** Fields that never reach a log, whoever passes them, down to two levels deep. */
 const SECRET_FIELDS = [
   'token',
   'tokens',
