@@ -1,0 +1,297 @@
+import { type Application, type ApplicationTable, noTotals, type Totals } from './applications.ts'
+import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './client-table.ts'
+import { Holdings } from './holdings.ts'
+import type {
+  AcquireDecision,
+  EndedSession,
+  RefusalReason,
+  ReleaseCause,
+  ResumeDecision,
+  SessionPolicy,
+} from './policy.ts'
+import type { RecordSink, SessionRecord } from './records.ts'
+import { type TokenSigner, verifySignedToken } from './signed-token.ts'
+import { NONE } from './slot-table.ts'
+import { parseToken } from './token.ts'
+
+export interface CounterOptions {
+  readonly policy: SessionPolicy
+  /** Gives a whole number of 48 random bits at each call. */
+  readonly nonces: () => number
+  /** The key and the run of the daemon before this one, whose signed tokens may be adopted; null for none. */
+  readonly previousSigner: TokenSigner | null
+}
+
+/**
+ * The counter of sessions: decides on each request at the `now` it is given (monotonic milliseconds). It does
+ * no I/O and reads no clock. After each turn its caller writes the changes to the journal, and only then
+ * lets the decisions of the turn leave.
+ */
+export class SessionCounter {
+  readonly totals: Totals = noTotals()
+  readonly #holdings: Holdings
+  readonly #previousSigner: TokenSigner | null
+  readonly #adopted = new Set<string>()
+  #adoptUntil = Number.NEGATIVE_INFINITY
+  #policy: SessionPolicy
+  #draining = false
+
+  constructor(options: CounterOptions) {
+    this.#policy = options.policy
+    this.#previousSigner = options.previousSigner
+    this.#holdings = new Holdings(options.policy, options.nonces)
+  }
+
+  /** Sessions counted now, orphaned ones included. */
+  get inUse(): number {
+    return this.#holdings.inUse
+  }
+
+  get orphaned(): number {
+    return this.#holdings.orphaned
+  }
+
+  get limit(): number {
+    return this.#policy.limit
+  }
+
+  /** Known clients: those connected, and those whose sessions are still counted. */
+  get clients(): number {
+    return this.#holdings.clients.count
+  }
+
+  get applications(): ApplicationTable {
+    return this.#holdings.applications
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** A new policy rules the next grant; no session is touched by it. */
+  setPolicy(policy: SessionPolicy): void {
+    this.#policy = policy
+    this.applications.setPolicy(policy)
+  }
+
+  /** From now on nothing is granted: the daemon is about to stop. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  // ---- clients
+
+  /**
+   * A connection begins to speak for a client, known by its identity where it has one. Where the client is
+   * attached already, the newer connection supersedes the older, whose sessions become orphaned until they
+   * are resumed.
+   */
+  attach(record: Omit<ClientRecord, 'index'>, now: number): { client: Client; superseded: boolean } {
+    const { clients } = this.#holdings
+    const client = clients.withIdentity(record.identity) ?? clients.add(record)
+    const superseded = client.attachment !== null
+    if (superseded) this.#holdings.orphan(client, now + this.#policy.resumeWindowMs)
+    client.label = record.label
+    client.process = record.process
+    if (client.journaled) clients.touch(client)
+    clients.attach(client)
+    return { client, superseded }
+  }
+
+  /** The connection of that attachment ended. Does nothing where a newer one took its place. */
+  detach(client: Client, attachment: number, now: number): void {
+    if (client.attachment !== attachment) return
+    client.attachment = null
+    this.#holdings.orphan(client, now + this.#policy.resumeWindowMs)
+    this.#holdings.clients.forgetIfGone(client)
+  }
+
+  // ---- requests
+
+  acquire(client: Client, application: Application, key: string, now: number): AcquireDecision {
+    const existing = client.byKey.get(key)
+    if (existing !== undefined) {
+      this.#holdings.resume(client, existing)
+      return this.#granted(existing, true)
+    }
+    const reason = this.#refusal(client, application)
+    if (reason !== null) {
+      application.denied++
+      this.totals.denied.set(reason, (this.totals.denied.get(reason) ?? 0) + 1)
+      return { granted: false, reason, inUse: this.inUse, limit: this.#policy.limit }
+    }
+    this.totals.granted++
+    application.granted++
+    return this.#granted(this.#take(client, application, key, now), false)
+  }
+
+  /** Whether the token was that of a held session, which is counted off now. */
+  release(token: string, cause: ReleaseCause = 'released'): boolean {
+    const slot = this.#holdings.find(token)
+    if (slot === NONE) return false
+    this.#end(slot, cause)
+    return true
+  }
+
+  /** Takes the sessions of these tokens for the client, whoever held them. */
+  resume(client: Client, tokens: readonly string[], now: number): ResumeDecision {
+    const unknown: string[] = []
+    const replaced: Record<string, string> = {}
+    let resumed = 0
+    for (const token of tokens) {
+      const slot = this.#holdings.find(token)
+      const adopted = slot === NONE ? this.#adopt(client, token, now) : null
+      if (slot !== NONE) this.#holdings.resume(client, slot)
+      else if (adopted !== null) replaced[token] = adopted
+      else {
+        unknown.push(token)
+        continue
+      }
+      resumed++
+    }
+    return { resumed, unknown, replaced }
+  }
+
+  /** Takes all orphaned sessions of the client. */
+  resumeAll(client: Client): ResumeDecision {
+    let resumed = 0
+    for (const { sessions } of client.cohorts) {
+      while (sessions.head !== NONE) {
+        this.#holdings.resume(client, sessions.head)
+        resumed++
+      }
+    }
+    return { resumed, unknown: [], replaced: {} }
+  }
+
+  // ---- time
+
+  /** Releases what nobody resumed in time and what is older than its application allows; gives the latter. */
+  expire(now: number): EndedSession[] {
+    for (const cohort of this.#holdings.cohorts) {
+      if (cohort.deadline <= now) this.#endCohort(cohort, 'orphan-timeout')
+    }
+    const ended: EndedSession[] = []
+    for (const slot of this.#holdings.tooOld(now)) {
+      ended.push(this.#ended(slot, 'max-duration'))
+      this.#end(slot, 'max-duration')
+    }
+    return ended
+  }
+
+  /** Processes that left orphaned sessions behind; if one is dead, tell `releaseDead`. */
+  orphanedProcesses(): ProcessIdentity[] {
+    const processes: ProcessIdentity[] = []
+    for (const { process } of this.#holdings.cohorts) if (process !== null) processes.push(process)
+    return processes
+  }
+
+  /** Releases at once what a process that is known to be dead left behind. Gives the number released. */
+  releaseDead(dead: ProcessIdentity): number {
+    let released = 0
+    for (const cohort of this.#holdings.cohorts) {
+      if (cohort.process?.pid !== dead.pid || cohort.process.startTime !== dead.startTime) continue
+      released += cohort.sessions.size
+      this.#endCohort(cohort, 'dead-process')
+    }
+    return released
+  }
+
+  // ---- journal
+
+  /** Takes what an earlier run left in the journal. Every session starts orphaned, with a new window. */
+  restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
+    this.#adoptUntil = now + this.#policy.resumeWindowMs
+    this.#holdings.restore(clients, sessions, this.#adoptUntil)
+    this.totals.peak = this.inUse
+  }
+
+  get hasChanges(): boolean {
+    return this.#holdings.hasChanges
+  }
+
+  /** Tells the sink what changed since the last `changesWritten`. */
+  writeChanges(sink: RecordSink): void {
+    this.#holdings.writeChanges(sink)
+  }
+
+  changesWritten(): void {
+    this.#holdings.changesWritten()
+  }
+
+  /** Tells the sink of an empty journal everything that is held. */
+  writeAll(sink: RecordSink): void {
+    this.#holdings.writeAll(sink)
+  }
+
+  allWritten(): void {
+    this.#holdings.allWritten()
+  }
+
+  // ---- the parts
+
+  #refusal(client: Client, application: Application): RefusalReason | null {
+    const policy = this.#policy
+    if (this.#draining) return 'draining'
+    if (policy.refusal !== null) return policy.refusal
+    if (!application.featureLicensed) return 'feature-not-licensed'
+    if (client.sessions >= policy.maxSessionsPerClient) return 'client-limit-reached'
+    if (application.max !== null && application.inUse >= application.max) return 'application-limit-reached'
+    if (this.inUse >= policy.limit) return 'limit-reached'
+    return null
+  }
+
+  #granted(slot: number, repeated: boolean): AcquireDecision {
+    const { inUse } = this
+    return {
+      granted: true,
+      repeated,
+      slot,
+      token: this.#holdings.tokenOf(slot),
+      inUse,
+      limit: this.#policy.limit,
+    }
+  }
+
+  #take(client: Client, application: Application, key: string, grantedAt: number): number {
+    const slot = this.#holdings.take(client, application, key, grantedAt)
+    if (this.inUse > this.totals.peak) this.totals.peak = this.inUse
+    return slot
+  }
+
+  #end(slot: number, cause: ReleaseCause): void {
+    this.#holdings.end(slot)
+    this.totals.ended[cause]++
+  }
+
+  #endCohort(cohort: OrphanCohort, cause: ReleaseCause): void {
+    while (cohort.sessions.head !== NONE) this.#end(cohort.sessions.head, cause)
+  }
+
+  #ended(slot: number, cause: ReleaseCause): EndedSession {
+    const client = this.#holdings.clientOf(slot)
+    return {
+      clientIndex: client.index,
+      token: this.#holdings.tokenOf(slot),
+      key: this.#holdings.keyOf(slot),
+      cause,
+    }
+  }
+
+  /** Counts a session again that the journal lost, on the proof of its signature. Gives the new token. */
+  #adopt(client: Client, token: string, now: number): string | null {
+    if (this.#previousSigner === null || now >= this.#adoptUntil || this.#adopted.has(token)) return null
+    const parsed = parseToken(token)
+    const proven = parsed === null ? null : verifySignedToken(token, parsed, this.#previousSigner)
+    if (proven === null) return null
+    this.#adopted.add(token)
+    this.totals.adopted++
+    const held = client.byKey.get(proven.key)
+    if (held === undefined) {
+      const application = this.applications.restored(proven.application)
+      return this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt))
+    }
+    this.#holdings.resume(client, held)
+    return this.#holdings.tokenOf(held)
+  }
+}

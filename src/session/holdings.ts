@@ -1,0 +1,232 @@
+import { type Application, ApplicationTable } from './applications.ts'
+import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
+import type { SessionPolicy } from './policy.ts'
+import type { RecordSink, SessionRecord } from './records.ts'
+import { emptyList, NONE, SlotTable } from './slot-table.ts'
+import { formatToken, parseToken } from './token.ts'
+
+/**
+ * Who holds which session. A session is in one of two states: **held** (on its client's list) or **orphaned**
+ * (in a cohort, after its client's connection ended or the daemon was restarted); both are counted.
+ *   take:   free -> held        restore: free -> orphaned
+ *   orphan: held -> orphaned    resume:  orphaned or another's -> held
+ *   end:    held or orphaned -> free
+ * These five alone change a session, and each notes what the journal must be told.
+ */
+export class Holdings {
+  readonly applications: ApplicationTable
+  readonly clients = new ClientTable()
+  readonly cohorts = new Set<OrphanCohort>()
+  readonly #slots = new SlotTable()
+  readonly #nonces: () => number
+  #orphaned = 0
+
+  /** @param nonces gives a whole number of 48 random bits at each call. */
+  constructor(policy: SessionPolicy, nonces: () => number) {
+    this.applications = new ApplicationTable(policy)
+    this.#nonces = nonces
+  }
+
+  /** Sessions counted now, orphaned ones included. */
+  get inUse(): number {
+    return this.#slots.live
+  }
+
+  get orphaned(): number {
+    return this.#orphaned
+  }
+
+  tokenOf(slot: number): string {
+    return formatToken(slot, this.#slots.nonceHigh[slot]!, this.#slots.nonceLow[slot]!)
+  }
+
+  keyOf(slot: number): string {
+    return this.#slots.key[slot]!
+  }
+
+  clientOf(slot: number): Client {
+    return this.clients.at(this.#slots.client[slot]!)!
+  }
+
+  /** The slot of the session that the token proves, or NONE where it is not held any more. */
+  find(token: string): number {
+    const parsed = parseToken(token)
+    if (parsed === null || !this.#slots.isLive(parsed.slot)) return NONE
+    const { slot } = parsed
+    const same =
+      this.#slots.nonceHigh[slot] === parsed.nonceHigh && this.#slots.nonceLow[slot] === parsed.nonceLow
+    return same ? slot : NONE
+  }
+
+  /** Sessions older than their application allows. */
+  *tooOld(now: number): Generator<number> {
+    if (!this.applications.anyHasMaxDuration) return
+    for (let slot = 0; slot < this.#slots.end; slot++) {
+      if (!this.#slots.isLive(slot)) continue
+      const { maxDurationMs } = this.applications.at(this.#slots.application[slot]!)
+      if (maxDurationMs !== null && now - this.#slots.grantedAt[slot]! >= maxDurationMs) yield slot
+    }
+  }
+
+  // ---- the five changes
+
+  take(client: Client, application: Application, key: string, grantedAt: number): number {
+    const slot = this.#slots.take(client.held)
+    this.#slots.nonceHigh[slot] = this.#nonces()
+    this.#slots.nonceLow[slot] = this.#nonces()
+    this.#fill(slot, client, application, key, grantedAt)
+    if (!client.journaled) this.clients.touch(client)
+    return slot
+  }
+
+  orphan(client: Client, deadline: number): void {
+    const { held } = client
+    if (held.size === 0) return
+    const cohort = this.#newCohort(client, deadline)
+    this.#orphaned += held.size
+    while (held.head !== NONE) this.#slots.move(held.head, cohort.sessions, false)
+  }
+
+  /** Makes the session one that `client` holds, whoever held it before. */
+  resume(client: Client, slot: number): void {
+    const owner = this.clientOf(slot)
+    const cohort = this.#cohortOf(owner, slot)
+    if (owner === client && cohort === null) return
+    this.#slots.move(slot, client.held, owner !== client)
+    if (owner !== client) this.#handOver(slot, owner, client)
+    if (cohort === null) return
+    this.#orphaned--
+    this.#dropIfEmpty(cohort)
+  }
+
+  end(slot: number): void {
+    const client = this.clientOf(slot)
+    const key = this.#slots.key[slot]!
+    const cohort = this.#cohortOf(client, slot)
+    this.#slots.free(slot)
+    this.applications.at(this.#slots.application[slot]!).inUse--
+    client.sessions--
+    if (client.byKey.get(key) === slot) client.byKey.delete(key)
+    if (cohort === null) return
+    this.#orphaned--
+    this.#dropIfEmpty(cohort)
+  }
+
+  /** Takes what an earlier run left in the journal; all of it is orphaned. */
+  restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, deadline: number): void {
+    const cohorts = new Map<number, OrphanCohort>()
+    for (const record of clients) {
+      cohorts.set(record.index, this.#newCohort(this.clients.restore(record), deadline))
+    }
+    for (const record of sessions) {
+      const cohort = cohorts.get(record.client)
+      if (cohort === undefined) continue
+      const { slot } = record
+      this.#slots.restore(slot, cohort.sessions)
+      this.#orphaned++
+      this.#fill(
+        slot,
+        cohort.client,
+        this.applications.restored(record.application),
+        record.key,
+        record.grantedAt,
+      )
+      this.#slots.nonceHigh[slot] = record.nonceHigh
+      this.#slots.nonceLow[slot] = record.nonceLow
+    }
+    this.#slots.rebuildFree()
+    this.clients.rebuildFree()
+    for (const cohort of cohorts.values()) this.#dropIfEmpty(cohort)
+  }
+
+  // ---- the journal
+
+  get hasChanges(): boolean {
+    return this.#slots.hasChanges || this.clients.hasChanges
+  }
+
+  /** Tells the sink what changed since the last `changesWritten`. */
+  writeChanges(sink: RecordSink): void {
+    this.clients.eachChange(sink)
+    this.#slots.eachChange(
+      slot => this.#put(slot, sink),
+      slot => sink.removeSession(slot),
+    )
+  }
+
+  /** The journal has every change now. */
+  changesWritten(): void {
+    this.#slots.changesWritten()
+    this.clients.changesWritten()
+  }
+
+  /** Tells the sink of an empty journal everything that is held. */
+  writeAll(sink: RecordSink): void {
+    for (const client of this.clients) if (client.sessions > 0) sink.putClient(client)
+    for (let slot = 0; slot < this.#slots.end; slot++) if (this.#slots.isLive(slot)) this.#put(slot, sink)
+  }
+
+  /** The journal has just what is held now. */
+  allWritten(): void {
+    this.#slots.journalReplaced()
+    this.clients.journalReplaced()
+  }
+
+  // ---- the parts
+
+  #put(slot: number, sink: RecordSink): void {
+    const slots = this.#slots
+    sink.putSession(
+      slot,
+      slots.client[slot]!,
+      this.applications.at(slots.application[slot]!).name,
+      slots.key[slot]!,
+      slots.nonceHigh[slot]!,
+      slots.nonceLow[slot]!,
+      slots.grantedAt[slot]!,
+    )
+  }
+
+  #fill(slot: number, client: Client, application: Application, key: string, grantedAt: number): void {
+    this.#slots.client[slot] = client.index
+    this.#slots.application[slot] = application.index
+    this.#slots.key[slot] = key
+    this.#slots.grantedAt[slot] = grantedAt
+    application.inUse++
+    client.sessions++
+    if (!client.byKey.has(key)) client.byKey.set(key, slot)
+  }
+
+  #handOver(slot: number, from: Client, to: Client): void {
+    const key = this.#slots.key[slot]!
+    if (from.byKey.get(key) === slot) from.byKey.delete(key)
+    if (!to.byKey.has(key)) to.byKey.set(key, slot)
+    from.sessions--
+    to.sessions++
+    this.#slots.client[slot] = to.index
+    if (!to.journaled) this.clients.touch(to)
+    this.clients.forgetIfGone(from)
+  }
+
+  /** The cohort in which an orphaned session waits; null for a held one. */
+  #cohortOf(client: Client, slot: number): OrphanCohort | null {
+    const list = this.#slots.listOf(slot)
+    if (list === client.held) return null
+    for (const cohort of client.cohorts) if (cohort.sessions === list) return cohort
+    return null
+  }
+
+  #newCohort(client: Client, deadline: number): OrphanCohort {
+    const cohort: OrphanCohort = { client, process: client.process, sessions: emptyList(), deadline }
+    this.cohorts.add(cohort)
+    client.cohorts.add(cohort)
+    return cohort
+  }
+
+  #dropIfEmpty(cohort: OrphanCohort): void {
+    if (cohort.sessions.size > 0) return
+    this.cohorts.delete(cohort)
+    cohort.client.cohorts.delete(cohort)
+    this.clients.forgetIfGone(cohort.client)
+  }
+}

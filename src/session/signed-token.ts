@@ -1,0 +1,51 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { ParsedToken } from './token.ts'
+
+/**
+ * While the journal cannot be written, the tokens of new grants carry a signature: `SLOT.NONCE.PAYLOAD.MAC`.
+ * After a crash the daemon has no record of such a session, but the token proves that it was granted, and
+ * says all that is needed to count it again. A MAC costs more than a grant, so plain tokens have none.
+ */
+export interface SignedSession {
+  readonly application: string
+  readonly key: string
+  readonly grantedAt: number
+}
+
+export interface TokenSigner {
+  readonly key: Uint8Array
+  /** The run of the daemon that signs. */
+  readonly instanceId: string
+}
+
+const MAC_BYTES = 16
+
+export function signToken(token: string, session: SignedSession, signer: TokenSigner): string {
+  const fields = [signer.instanceId, session.application, session.key, session.grantedAt]
+  const signed = `${token}.${Buffer.from(JSON.stringify(fields)).toString('base64url')}`
+  return `${signed}.${mac(signed, signer.key).toString('base64url')}`
+}
+
+/**
+ * The session that a signed token proves, or null where the signature is not ours or it was signed by another
+ * run than `signer.instanceId`: only the run just before this one can have lost it.
+ */
+export function verifySignedToken(
+  token: string,
+  parsed: ParsedToken,
+  signer: TokenSigner,
+): SignedSession | null {
+  if (parsed.signatureAt < 0) return null
+  const dot = token.lastIndexOf('.')
+  if (dot <= parsed.signatureAt) return null
+  const claimed = Buffer.from(token.slice(dot + 1), 'base64url')
+  const expected = mac(token.slice(0, dot), signer.key)
+  if (claimed.length !== expected.length || !timingSafeEqual(claimed, expected)) return null
+  const payload = Buffer.from(token.slice(parsed.signatureAt + 1, dot), 'base64url').toString()
+  const [instanceId, application, key, grantedAt] = JSON.parse(payload) as [string, string, string, number]
+  return instanceId === signer.instanceId ? { application, key, grantedAt } : null
+}
+
+function mac(text: string, key: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(text).digest().subarray(0, MAC_BYTES)
+}

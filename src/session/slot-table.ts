@@ -1,0 +1,186 @@
+/** A doubly linked list of slots, threaded through the table; a slot is in exactly one while it is held. */
+export interface SlotList {
+  head: number
+  size: number
+}
+
+export function emptyList(): SlotList {
+  return { head: NONE, size: 0 }
+}
+
+export const NONE = -1
+
+const LIVE = 1
+const DIRTY = 2
+const JOURNALED = 4
+
+const FIRST_CAPACITY = 1024
+
+/**
+ * The held sessions, one slot each, in typed arrays: a grant or a release touches a few numbers and allocates
+ * nothing that the garbage collector must trace. Slots are reused, last freed first, so that the journal's
+ * hot pages stay few. The table also remembers which slots changed since the journal was last written.
+ */
+export class SlotTable {
+  client: Int32Array = new Int32Array(FIRST_CAPACITY)
+  application: Uint16Array = new Uint16Array(FIRST_CAPACITY)
+  nonceHigh: Float64Array = new Float64Array(FIRST_CAPACITY)
+  nonceLow: Float64Array = new Float64Array(FIRST_CAPACITY)
+  /** Monotonic milliseconds since the machine's boot. */
+  grantedAt: Float64Array = new Float64Array(FIRST_CAPACITY)
+  readonly key: (string | undefined)[] = []
+
+  #flags = new Uint8Array(FIRST_CAPACITY)
+  #next = new Int32Array(FIRST_CAPACITY)
+  #previous = new Int32Array(FIRST_CAPACITY)
+  readonly #list: (SlotList | undefined)[] = []
+  /** Slots above this one were never used. */
+  #highest = 0
+  readonly #free: number[] = []
+  readonly #dirty: number[] = []
+  #live = 0
+
+  /** Number of held slots. */
+  get live(): number {
+    return this.#live
+  }
+
+  /** One more than the highest slot ever used. */
+  get end(): number {
+    return this.#highest
+  }
+
+  isLive(slot: number): boolean {
+    return slot >= 0 && slot < this.#highest && (this.#flags[slot]! & LIVE) !== 0
+  }
+
+  listOf(slot: number): SlotList | undefined {
+    return this.#list[slot]
+  }
+
+  next(slot: number): number {
+    return this.#next[slot]!
+  }
+
+  /** Takes a free slot and puts it on `list`. The caller fills in the columns. */
+  take(list: SlotList): number {
+    const slot = this.#free.pop() ?? this.#grow()
+    this.#hold(slot, list)
+    this.#touch(slot)
+    return slot
+  }
+
+  /** Puts a slot that the journal names back to where it was. Call `rebuildFree` after the last. */
+  restore(slot: number, list: SlotList): void {
+    while (this.#highest <= slot) this.#grow()
+    this.#hold(slot, list)
+    this.#flags[slot] = LIVE | JOURNALED
+  }
+
+  /** Collects the gaps that `restore` left. */
+  rebuildFree(): void {
+    this.#free.length = 0
+    for (let slot = this.#highest - 1; slot >= 0; slot--) if (!this.isLive(slot)) this.#free.push(slot)
+  }
+
+  free(slot: number): void {
+    this.#unlink(slot)
+    this.key[slot] = undefined
+    this.#flags[slot] = this.#flags[slot]! & ~LIVE
+    this.#live--
+    this.#free.push(slot)
+    this.#touch(slot)
+  }
+
+  /** Moves a held slot to another list. `touched` where the journal must learn of it. */
+  move(slot: number, list: SlotList, touched: boolean): void {
+    this.#unlink(slot)
+    this.#link(slot, list)
+    if (touched) this.#touch(slot)
+  }
+
+  /** Whether a slot changed since the journal was last written. */
+  get hasChanges(): boolean {
+    return this.#dirty.length > 0
+  }
+
+  /** Calls `put` for each changed slot that is held, `remove` for each that the journal has and is not. */
+  eachChange(put: (slot: number) => void, remove: (slot: number) => void): void {
+    for (const slot of this.#dirty) {
+      const flags = this.#flags[slot]!
+      if ((flags & LIVE) !== 0) put(slot)
+      else if ((flags & JOURNALED) !== 0) remove(slot)
+    }
+  }
+
+  /** The journal has every change now. */
+  changesWritten(): void {
+    for (const slot of this.#dirty) {
+      this.#flags[slot] = (this.#flags[slot]! & LIVE) !== 0 ? LIVE | JOURNALED : 0
+    }
+    this.#dirty.length = 0
+  }
+
+  /** The journal was written anew: it holds just the slots that are held now. */
+  journalReplaced(): void {
+    for (let slot = 0; slot < this.#highest; slot++) {
+      this.#flags[slot] = (this.#flags[slot]! & LIVE) !== 0 ? LIVE | JOURNALED : 0
+    }
+    this.#dirty.length = 0
+  }
+
+  #hold(slot: number, list: SlotList): void {
+    this.#flags[slot] = this.#flags[slot]! | LIVE
+    this.#live++
+    this.#link(slot, list)
+  }
+
+  #touch(slot: number): void {
+    const flags = this.#flags[slot]!
+    if ((flags & DIRTY) !== 0) return
+    this.#flags[slot] = flags | DIRTY
+    this.#dirty.push(slot)
+  }
+
+  #link(slot: number, list: SlotList): void {
+    const head = list.head
+    this.#next[slot] = head
+    this.#previous[slot] = NONE
+    if (head !== NONE) this.#previous[head] = slot
+    list.head = slot
+    list.size++
+    this.#list[slot] = list
+  }
+
+  #unlink(slot: number): void {
+    const list = this.#list[slot]!
+    const next = this.#next[slot]!
+    const previous = this.#previous[slot]!
+    if (previous === NONE) list.head = next
+    else this.#next[previous] = next
+    if (next !== NONE) this.#previous[next] = previous
+    list.size--
+    this.#list[slot] = undefined
+  }
+
+  #grow(): number {
+    const slot = this.#highest++
+    this.key.push(undefined)
+    this.#list.push(undefined)
+    if (slot < this.client.length) return slot
+    const capacity = this.client.length * 2
+    const grown = <T extends Int32Array | Uint16Array | Uint8Array | Float64Array>(old: T, fresh: T): T => {
+      fresh.set(old)
+      return fresh
+    }
+    this.client = grown(this.client, new Int32Array(capacity))
+    this.application = grown(this.application, new Uint16Array(capacity))
+    this.nonceHigh = grown(this.nonceHigh, new Float64Array(capacity))
+    this.nonceLow = grown(this.nonceLow, new Float64Array(capacity))
+    this.grantedAt = grown(this.grantedAt, new Float64Array(capacity))
+    this.#flags = grown(this.#flags, new Uint8Array(capacity))
+    this.#next = grown(this.#next, new Int32Array(capacity))
+    this.#previous = grown(this.#previous, new Int32Array(capacity))
+    return slot
+  }
+}
