@@ -164,7 +164,7 @@ const Sessions = Type.Object(
 export const ApplicationSchema = Type.Object(
   {
     max: wholeNumberOrNull(0, 1_000_000, 'Sessions this application may hold, or null for no own limit.'),
-    feature: Type.Union([Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }), Type.Null()], {
+    feature: Type.Union([Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$' }), Type.Null()], {
       default: null,
       expects: 'the name of a licensed feature, or null',
       description: 'Feature that the license must contain for this application, or null.',

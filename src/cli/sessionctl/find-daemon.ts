@@ -1,0 +1,53 @@
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Argv } from 'yargs'
+import { DEFAULT_CONFIG_FILE, type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** Where `sessiond demo` keeps its configuration, below the folder in which it was started. */
+export const DEMO_CONFIG_FILE = join('.demo', 'sessiond.yaml')
+
+export interface DaemonArgs {
+  socket: string | undefined
+  config: string | undefined
+}
+
+/** `--socket PATH` and `--config FILE`, which every command that speaks to the daemon knows. */
+export function withDaemonFlags(argv: Argv): Argv<DaemonArgs> {
+  return argv
+    .option('socket', {
+      type: 'string',
+      requiresArg: true,
+      describe: "The daemon's Unix socket; else SESSIOND_SOCKET, else as the configuration says",
+    })
+    .option('config', {
+      type: 'string',
+      requiresArg: true,
+      describe: "The daemon's configuration file; else SESSIOND_CONFIG, else /etc/sessiond/sessiond.yaml",
+    })
+}
+
+/**
+ * The daemon's configuration as this command finds it. Where nobody names one and there is none in /etc, a
+ * demonstration in the working directory is taken, and said so.
+ */
+export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
+  const environment = process.env
+  const workingDirectory = process.cwd()
+  const named = args.config ?? environment['SESSIOND_CONFIG']
+  const isNamed = named !== undefined && named !== ''
+  const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined
+  const demo = resolve(workingDirectory, DEMO_CONFIG_FILE)
+  if (isNamed || exists(DEFAULT_CONFIG_FILE) || !exists(demo)) {
+    return loadConfig({ file: args.config, environment, workingDirectory })
+  }
+  terminal.say(`Using the demonstration in ${demo}, since there is no ${DEFAULT_CONFIG_FILE}.`)
+  return loadConfig({ file: demo, environment, workingDirectory })
+}
+
+/** The path of the socket: `--socket`, `--config`, `SESSIOND_SOCKET`, then the configuration that is found. */
+export function findSocket(args: DaemonArgs, terminal: Terminal): string {
+  const fromEnvironment = args.config === undefined ? process.env['SESSIOND_SOCKET'] : undefined
+  const named = args.socket ?? (fromEnvironment === '' ? undefined : fromEnvironment)
+  return named === undefined ? findConfig(args, terminal).config.listen.unix.path : resolve(named)
+}
