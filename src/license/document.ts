@@ -1,5 +1,16 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import {
+  count,
+  flawsOf,
+  instant,
+  label,
+  nullable,
+  type PayloadFlaw,
+  slug,
+  thumbprint,
+  uuid,
+} from './fields.ts'
 import { MachineFingerprint } from './fingerprint.ts'
 import { parseInstant } from './instant.ts'
 import { fromVersionPattern, toVersionPattern } from './version-range.ts'
@@ -12,26 +23,6 @@ export const licenseMaxBytes = 64 * 1024
 
 /** The `typ` of the JWS header: no other signed document can pass as a license (RFC 8725, 3.11). */
 export const licenseType = 'license+jws'
-
-/** What the vendor sells under this scheme. */
-export const products = ['call-services', 'studio'] as const
-export type Product = (typeof products)[number]
-
-const uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' })
-/** Names are shown on terminals: no control character, so that none can move the cursor or color the text. */
-export const label = Type.String({
-  minLength: 1,
-  maxLength: 200,
-  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
-})
-const slug = Type.String({ maxLength: 64, pattern: '^[a-z0-9][a-z0-9-]*$' })
-const instant = Type.String({
-  maxLength: 24,
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{3})?Z$',
-})
-const thumbprint = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const count = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum })
 
 /**
  * The payload of a license, schema 1.
@@ -95,12 +86,6 @@ export type License = Static<typeof LicensePayload>
 
 const validator = Compile(LicensePayload)
 
-export interface PayloadFlaw {
-  /** JSON pointer of the field, `/maxSessions`; empty for the payload as a whole. */
-  path: string
-  what: string
-}
-
 export type PayloadReading =
   | { ok: true; license: License }
   | { ok: false; schemaTooNew: number }
@@ -110,10 +95,7 @@ export type PayloadReading =
 export function readLicensePayload(payload: unknown): PayloadReading {
   const schema = (payload as { schema?: unknown } | null)?.schema
   if (typeof schema === 'number' && schema > licenseSchemaVersion) return { ok: false, schemaTooNew: schema }
-  if (!validator.Check(payload)) {
-    const flaws = validator.Errors(payload).map(error => ({ path: error.instancePath, what: error.message }))
-    return { ok: false, flaws: flaws.slice(0, 10) }
-  }
+  if (!validator.Check(payload)) return { ok: false, flaws: flawsOf(validator.Errors(payload)) }
   const flaws = contradictionsOf(payload)
   return flaws.length === 0 ? { ok: true, license: payload } : { ok: false, flaws }
 }

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Fault } from '../errors.ts'
+import { nullable, thumbprint } from './fields.ts'
 
 /** What one machine says of itself, as read by the daemon. A fact that is absent is null or empty. */
 export interface MachineFacts {
@@ -23,7 +24,6 @@ const strongParts: readonly FingerprintPart[] = ['machineId', 'productUuid', 'ma
 export const maxMacs = 32
 
 const context = 'sessiond fingerprint v1'
-const digest = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 
 /**
  * A machine's fingerprint: each fact only as HMAC-SHA-256 under a constant context, in base64url.
@@ -32,11 +32,11 @@ const digest = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
  */
 export const MachineFingerprint = Type.Object({
   scheme: Type.Literal(1),
-  machineId: Type.Union([digest, Type.Null()]),
-  productUuid: Type.Union([digest, Type.Null()]),
+  machineId: nullable(thumbprint),
+  productUuid: nullable(thumbprint),
   /** A set, sorted, so that the order in which the kernel lists interfaces means nothing. */
-  macs: Type.Array(digest, { maxItems: maxMacs, uniqueItems: true }),
-  cpuModel: Type.Union([digest, Type.Null()]),
+  macs: Type.Array(thumbprint, { maxItems: maxMacs, uniqueItems: true }),
+  cpuModel: nullable(thumbprint),
 })
 export type MachineFingerprint = Static<typeof MachineFingerprint>
 

@@ -1,4 +1,4 @@
-import type { PayloadFlaw } from './document.ts'
+import { type PayloadFlaw, sayFlaws } from './fields.ts'
 import { sayInstant } from './instant.ts'
 
 /**
@@ -109,7 +109,7 @@ export const licenseProblems = {
   'license-payload-invalid': {
     title: 'It is signed, but its content does not fit the schema.',
     describe: (of: { flaws: readonly PayloadFlaw[] }) => ({
-      message: `The content of the license is wrong: ${of.flaws.map(flaw => `${flaw.path || 'payload'} ${flaw.what}`).join('; ')}.`,
+      message: `The content of the license is wrong: ${sayFlaws(of.flaws)}.`,
       hint: 'The vendor signed a faulty license; send it back with the output of `sessionctl license check FILE --json`.',
     }),
   },

@@ -5,9 +5,9 @@ import {
   licenseMaxBytes,
   licenseSchemaVersion,
   licenseType,
-  type Product,
   readLicensePayload,
 } from './document.ts'
+import type { Product } from './fields.ts'
 import { type FingerprintMatch, type MachineFingerprint, matchFingerprint } from './fingerprint.ts'
 import { dayMs, parseInstant } from './instant.ts'
 import { type Jws, type JwsFlaw, parseJws, signatureHolds } from './jws.ts'

@@ -1,0 +1,159 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { CompactSign, calculateJwkThumbprint, type JWK } from 'jose'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Fault } from '../errors.ts'
+import { count, flawsOf, instant, label, nullable, type Product, slug, thumbprint, uuid } from './fields.ts'
+import { MachineFingerprint } from './fingerprint.ts'
+import { formatInstant, parseInstant } from './instant.ts'
+import { parseJws, signatureHolds } from './jws.ts'
+import { type RequestProblem, requestProblem, requestProblemOfFlaw } from './request-problems.ts'
+
+export const requestSchemaVersion = 1
+export const requestMaxBytes = 16 * 1024
+export const requestType = 'activation-request+jws'
+
+/**
+ * What a machine asks of the licensing server: a license for itself. The same document goes by wire and by
+ * hand. It holds no secret: the installation key is typed on the page or sent beside it, never in it.
+ * Unknown fields are tolerated, as in licenses; a request that must not be understood by halves raises `schema`.
+ */
+export const MachineRequestPayload = Type.Object({
+  schema: Type.Literal(requestSchemaVersion),
+  /** Names the request: sent again after a lost reply, it gets the same license and claims nothing twice. */
+  requestId: uuid,
+  /** By the machine's own clock, which may be wrong. */
+  createdAt: instant,
+  product: slug,
+  version: Type.String({ minLength: 1, maxLength: 40, pattern: '^[0-9A-Za-z.+-]+$' }),
+  /** Null until the machine was activated once. */
+  installationId: nullable(uuid),
+  /** Of the license in force; 0 before the first. A lower one than the server's tells of a cloned machine. */
+  generation: count(0, 1_000_000_000),
+  /** Sessions that the installation wants to own in all; null: as many as it owns. */
+  sessions: nullable(count(1, 1_000_000)),
+  /** Null where the machine has no usable facts: only a demonstration license is signed for it. */
+  fingerprint: nullable(MachineFingerprint),
+  /** The machine's name, for the people who see the request. */
+  hostname: label,
+  /** The deactivated license whose receipt this request confirms; null in every other request. */
+  deactivationOf: nullable(uuid),
+})
+export type MachineRequest = Static<typeof MachineRequestPayload>
+
+/** What the caller decides about a request. */
+export type MachineRequestContent = Omit<MachineRequest, 'schema' | 'requestId' | 'createdAt' | 'product'> & {
+  product: Product
+}
+
+/** The public half of a machine key, as it stands in the header of a request: EC on P-256. */
+const MachineJwk = Type.Object(
+  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: thumbprint, y: thumbprint },
+  // A key with more in it might be a private one; it must not be accepted, stored and shown.
+  { additionalProperties: false },
+)
+export type MachineJwk = Static<typeof MachineJwk>
+
+const requestValidator = Compile(MachineRequestPayload)
+const jwkValidator = Compile(MachineJwk)
+
+/**
+ * Signs a request with the machine's key (EC P-256, so ES256: a signature costs well under a millisecond).
+ * `now` in milliseconds since the epoch. Throws a Fault `request-content-invalid` where `content` is out of
+ * its bounds.
+ */
+export async function createMachineRequest(
+  content: MachineRequestContent,
+  signing: { privateKey: KeyObject; requestId: string; now: number },
+): Promise<string> {
+  const { privateKey, requestId, now } = signing
+  const payload = { schema: requestSchemaVersion, requestId, createdAt: formatInstant(now), ...content }
+  if (!requestValidator.Check(payload)) {
+    const [flaw] = flawsOf(requestValidator.Errors(payload))
+    throw new Fault('request-content-invalid', `The request cannot be made: ${flaw?.path} ${flaw?.what}.`)
+  }
+  const jwk = machineJwkOf(createPublicKey(privateKey))
+  return new CompactSign(Buffer.from(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: 'ES256', typ: requestType, jwk })
+    .sign(privateKey)
+}
+
+export type RequestVerdict =
+  | {
+      ok: true
+      request: MachineRequest
+      jwk: MachineJwk
+      /** Thumbprint of the machine's key: goes into the license as `cnf.jkt`. */
+      jkt: string
+      /** How far the machine's clock was ahead of `now` when it made the request; negative: made before. */
+      clockAheadMs: number
+    }
+  | { ok: false; problem: RequestProblem }
+
+/**
+ * Verifies that a request was signed by the key that it carries. That proves that the sender holds the key,
+ * not who the sender is: that is for the installation key and the ledger to say. A request is not refused for
+ * its date, since the machine's clock may be wrong. Never throws for what the text holds.
+ */
+export async function verifyMachineRequest(text: string | Uint8Array, now: number): Promise<RequestVerdict> {
+  const jws = parseJws(text, {
+    type: requestType,
+    algorithm: 'ES256',
+    parameters: ['alg', 'typ', 'jwk'],
+    maxBytes: requestMaxBytes,
+  })
+  if (!jws.ok) return { ok: false, problem: requestProblemOfFlaw(jws.flaw, { requestMaxBytes, requestType }) }
+  const jwk = jws.header['jwk']
+  const key = importMachineKey(jwk)
+  if (key === null) return { ok: false, problem: requestProblem('request-key-invalid', {}) }
+  if (!(await signatureHolds(jws, key, 'ES256'))) {
+    return { ok: false, problem: requestProblem('request-signature-invalid', {}) }
+  }
+  const reading = readRequest(jws.payload)
+  if (!reading.ok) return reading
+  const { request } = reading
+  const jkt = await machineThumbprint(key)
+  return { ok: true, request, jwk: machineJwkOf(key), jkt, clockAheadMs: Date.parse(request.createdAt) - now }
+}
+
+function readRequest(
+  payload: unknown,
+): { ok: true; request: MachineRequest } | { ok: false; problem: RequestProblem } {
+  const schema = (payload as { schema?: unknown } | null | undefined)?.schema
+  if (typeof schema === 'number' && schema > requestSchemaVersion) {
+    return {
+      ok: false,
+      problem: requestProblem('request-schema-too-new', { schema, known: requestSchemaVersion }),
+    }
+  }
+  if (!requestValidator.Check(payload)) {
+    const flaws = flawsOf(requestValidator.Errors(payload))
+    return { ok: false, problem: requestProblem('request-payload-invalid', { flaws }) }
+  }
+  if (parseInstant(payload.createdAt) === null) {
+    const flaws = [{ path: '/createdAt', what: 'must be a day of the calendar' }]
+    return { ok: false, problem: requestProblem('request-payload-invalid', { flaws }) }
+  }
+  return { ok: true, request: payload }
+}
+
+/** Null where the value is no public EC key whose point lies on P-256. */
+function importMachineKey(jwk: unknown): KeyObject | null {
+  if (!jwkValidator.Check(jwk)) return null
+  try {
+    return createPublicKey({ key: jwk, format: 'jwk' })
+  } catch {
+    return null
+  }
+}
+
+/** The JWK of a machine's public key, with the members that RFC 7638 hashes and no others. */
+export function machineJwkOf(publicKey: KeyObject): MachineJwk {
+  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' })
+  return { kty, crv, x, y } as MachineJwk
+}
+
+/** RFC 7638, SHA-256. `publicKey` is the machine's. */
+export async function machineThumbprint(publicKey: KeyObject): Promise<string> {
+  return calculateJwkThumbprint(machineJwkOf(publicKey) as JWK, 'sha256')
+}
