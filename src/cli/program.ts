@@ -82,13 +82,12 @@ export async function runProgram(spec: ProgramSpec, args: string[] = process.arg
   await withCommands(program, spec.commands).parseAsync()
 }
 
+/** Commands report their own faults: what arrives here was found while the command line was parsed. */
 function failUsage(name: string, args: string[], message: string | null, error: Error | undefined): never {
-  // Commands report their own faults: what arrives here was thrown while the command line was parsed.
-  const terminal = processTerminal()
-  const complaint = message?.startsWith('Did you mean') ? `There is no such command. ${message}` : message
-  const fault =
-    error ?? new Fault('usage', complaint ?? 'The command line is wrong.', { hint: `See: ${name} --help` })
-  process.exitCode = error === undefined ? exitCode.usage : exitCode.fault
-  reportFault(terminal, fault, args.includes('--json'))
-  process.exit()
+  const isUsage = error === undefined || error.name === 'YError'
+  const complaint = error?.message ?? message ?? 'The command line is wrong.'
+  const text = complaint.startsWith('Did you mean') ? `There is no such command. ${complaint}` : complaint
+  const fault = isUsage ? new Fault('usage', text, { hint: `See: ${name} --help` }) : error
+  reportFault(processTerminal(), fault, args.includes('--json'))
+  process.exit(isUsage ? exitCode.usage : exitCode.fault)
 }

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { OLDEST_NODE, oldNodeComplaint } from '../../src/cli/node-version.ts'
+import { type ProgramName, runProgram } from './programs.ts'
+
+const names: ProgramName[] = ['sessiond', 'sessionctl', 'licensing-server']
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+t.test('a Node.js that is too old is told in one line', async t => {
+  t.equal(manifest.engines.node, `>=${OLDEST_NODE.replace(/\.0$/, '')}`)
+  for (const good of [OLDEST_NODE, '22.20.1', '24.0.0', '30.1.0'])
+    t.equal(oldNodeComplaint('sessiond', good), null, good)
+  for (const old of ['22.18.9', '20.20.2', '8.0.0']) {
+    t.match(
+      oldNodeComplaint('sessiond', old),
+      /^error: sessiond needs Node\.js 22\.19\.0 or newer, but this is .* \(.*\)\.$/,
+    )
+  }
+})
+
+t.test('every program says its version and its commands', async t => {
+  for (const name of names) {
+    t.equal((await runProgram(name, ['--version'])).stdout, `${manifest.version}\n`)
+    const help = await runProgram(name, ['--help'])
+    t.equal(help.code, 0)
+    t.match(help.stdout, /^Commands:$/m)
+    t.match(help.stdout, /Exit codes: /)
+    const completion = await runProgram(name, ['completion'])
+    t.match(completion.stdout, `###-begin-${name}-completions-###`)
+  }
+})
+
+t.test('wrong usage', async t => {
+  const cases: [string[], RegExp][] = [
+    [[], /^error: Name a command\.\nhint: See: sessiond --help\n$/],
+    [['chek-config'], /^error: There is no such command\. Did you mean check-config\?\n/],
+    [['check-config', '--log.levl=info'], /^error: Unknown argument: log\.levl\n/],
+    [['check-config', 'more'], /^error: Unknown argument: more\n/],
+    [['check-config', '--config'], /^error: Not enough arguments following: config\n/],
+  ]
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await runProgram('sessiond', args)
+    t.equal(code, 2, args.join(' '))
+    t.equal(stdout, '')
+    t.match(stderr, message)
+  }
+  const { stdout } = await runProgram('sessiond', ['check-config', '--json', '--what'])
+  t.match(JSON.parse(stdout), { error: { code: 'usage', message: 'Unknown argument: what' } })
+})

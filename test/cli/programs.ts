@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+export type ProgramName = 'sessiond' | 'sessionctl' | 'licensing-server'
+
+export interface RunOptions {
+  cwd?: string
+  env?: Record<string, string>
+}
+
+export interface Finished {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** The environment of the tests, without settings that a developer may have made for sessiond. */
+function cleanEnvironment(): Record<string, string | undefined> {
+  const names = Object.keys(process.env).filter(name => !name.startsWith('SESSIOND_'))
+  return Object.fromEntries(names.map(name => [name, process.env[name]]))
+}
+
+/** A program as users run it: a process of its own, from the sources. */
+export class RunningProgram {
+  readonly child: ChildProcess
+  stdout = ''
+  stderr = ''
+  readonly #finished: Promise<Finished>
+
+  constructor(name: ProgramName, args: string[], options: RunOptions = {}) {
+    const file = fileURLToPath(new URL(`../../src/cli/${name}.ts`, import.meta.url))
+    this.child = spawn(process.execPath, [file, ...args], {
+      cwd: options.cwd,
+      env: { ...cleanEnvironment(), NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.child.stdout?.on('data', chunk => {
+      this.stdout += chunk
+    })
+    this.child.stderr?.on('data', chunk => {
+      this.stderr += chunk
+    })
+    this.#finished = once(this.child, 'close').then(([code, signal]) => {
+      return { code, signal, stdout: this.stdout, stderr: this.stderr }
+    })
+  }
+
+  finished(): Promise<Finished> {
+    return this.#finished
+  }
+
+  /** Waits until what was printed so far, stdout before stderr, matches; fails where the program ends before. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(`${this.stdout}\n${this.stderr}`)
+      if (match !== null) return match
+      const over = this.#finished.then(result => {
+        if (pattern.test(`${result.stdout}\n${result.stderr}`)) return
+        throw new Error(`The program ended (${result.code}) without printing ${pattern}: ${result.stderr}`)
+      })
+      await Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), over])
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+}
+
+export function runProgram(name: ProgramName, args: string[], options: RunOptions = {}): Promise<Finished> {
+  return new RunningProgram(name, args, options).finished()
+}
