@@ -36,6 +36,12 @@ export const MachineRequestPayload = Type.Object({
   fingerprint: nullable(MachineFingerprint),
   /** The machine's name, for the people who see the request. */
   hostname: label,
+  /**
+   * Requests that this machine made since the license in force was installed, and whose licenses it does not
+   * have: the reply was lost, or the file never came back. They tell a lost reply from a cloned machine,
+   * which cannot know them. The newest 16 are enough.
+   */
+  earlierRequestIds: Type.Optional(Type.Array(uuid, { maxItems: 16 })),
   /** The deactivated license whose receipt this request confirms; null in every other request. */
   deactivationOf: nullable(uuid),
 })
