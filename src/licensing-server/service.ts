@@ -6,7 +6,7 @@ import type { Refusal, Unit } from './ledger/refusals.ts'
  *
  * Every method takes the text of a machine request (JWS compact serialization, as signed by the machine):
  * the same file whether it was POSTed or carried on a USB stick. Size, signature and schema are checked
- * here; a caller only has to bound what it reads (`machineRequestMaxBytes`).
+ * here; a caller only has to bound what it reads (`requestMaxBytes`).
  *
  * A refusal is a result. What is thrown is a `Fault`: `ledger-unavailable` (retryable: the database did not
  * answer), `issuing-certificate-invalid`, or a bug.
@@ -58,8 +58,8 @@ export interface LicenseAnswer {
   kind: 'license'
   /** The signed license: JWS compact serialization, one line. */
   license: string
-  /** The vendor's signed list of revoked issuing certificates; null where there is none yet. */
-  revocationList: string | null
+  /** The vendor's signed lists of revoked issuing certificates, the newest of each root; often empty. */
+  revocationLists: string[]
   licenseId: string
   installationId: string
   generation: number

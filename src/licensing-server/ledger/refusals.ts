@@ -1,3 +1,5 @@
+import type { RequestProblemCode } from '../../license/request-problems.ts'
+
 /** Whom a customer turns to; named in every refusal that only a person can cure. */
 export interface Representative {
   name: string
@@ -10,7 +12,7 @@ export interface Representative {
  * machine holds stays as good as it was. `code` is stable: programs, pages and tests compare it.
  */
 export interface Refusal {
-  code: RefusalCode
+  code: RefusalCode | RequestProblemCode
   /** What and why, with the numbers of this case. For people; holds no secret. */
   message: string
   /** What helps, in one sentence. */
@@ -24,6 +26,7 @@ export interface Refusal {
 /** What a pool counts: sessions of Call Services, seats of Studio. */
 export type Unit = 'sessions' | 'seats'
 
+/** Codes of the scheme; a request that is wrong in itself has one of src/license/request-problems.ts. */
 export type RefusalCode = keyof typeof refusals
 
 interface Wording {
@@ -46,10 +49,6 @@ export function count(number: number, unit: Unit): string {
 
 /** The catalogue. `title` is the line of docs/licensing-server.md and the title of an HTTP problem. */
 export const refusals = {
-  'request-invalid': {
-    title: 'The request is not a genuine request of a machine.',
-    describe: (of: { why: string }): Wording => ({ message: of.why, hint: newRequest }),
-  },
   'request-kind-mismatch': {
     title: 'The request asks for something else than was called for.',
     describe: (of: { expected: string; found: string }): Wording => ({
@@ -113,10 +112,10 @@ export const refusals = {
       hint: `Run \`sessionctl reactivate\` on the old machine. If it is dead, tell ${ask(of.representative)}.`,
     }),
   },
-  'key-for-other-product': {
-    title: 'The installation key is for another product.',
+  'other-product': {
+    title: 'What the customer bought is another product.',
     describe: (of: { product: string; licensed: string; representative: Representative }): Wording => ({
-      message: `The key is for ${of.licensed}; the machine asks for ${of.product}.`,
+      message: `This is a license for ${of.licensed}; the machine asks for ${of.product}.`,
       hint: `Use a key for ${of.product}, or ask ${ask(of.representative)}.`,
     }),
   },
@@ -238,6 +237,13 @@ export const refusals = {
     describe: (of: { licenseId: string }): Wording => ({
       message: `No deactivation was issued as license ${of.licenseId} to this machine.`,
       hint: 'Run `sessionctl reactivate` on the machine: it fetches what is asked of it.',
+    }),
+  },
+  'machine-without-facts': {
+    title: 'The machine has nothing that tells it from others.',
+    describe: (_of: Record<never, never>): Wording => ({
+      message: 'The request carries no fingerprint, so a license could not be locked to the machine.',
+      hint: 'Run `sessionctl fingerprint` on the machine: it says what is missing.',
     }),
   },
   'server-busy': {
