@@ -106,6 +106,11 @@ export class SessionCounter {
     this.#holdings.clients.forgetIfGone(client)
   }
 
+  /** Orphaned sessions of the client, which it may resume. */
+  resumable(client: Client): number {
+    return client.sessions - client.held.size
+  }
+
   // ---- requests
 
   acquire(client: Client, application: Application, key: string, now: number): AcquireDecision {
@@ -271,7 +276,7 @@ export class SessionCounter {
   #ended(slot: number, cause: ReleaseCause): EndedSession {
     const client = this.#holdings.clientOf(slot)
     return {
-      clientIndex: client.index,
+      client,
       token: this.#holdings.tokenOf(slot),
       key: this.#holdings.keyOf(slot),
       cause,

@@ -1,3 +1,5 @@
+import type { Client } from './client-table.ts'
+
 /** Reasons for which an acquire is refused, in the order in which they are judged. */
 export type RefusalReason =
   | 'draining'
@@ -64,7 +66,7 @@ export interface ResumeDecision {
 
 /** A session that the daemon ended by itself, for the notification to its holder. */
 export interface EndedSession {
-  readonly clientIndex: number
+  readonly client: Client
   readonly token: string
   readonly key: string
   readonly cause: ReleaseCause

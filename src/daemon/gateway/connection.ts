@@ -1,0 +1,98 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { CLOSE } from '../../protocol/codes.ts'
+import { encodeGranted, type RequestId } from '../../protocol/messages.ts'
+import type { Topic } from '../../protocol/schemas.ts'
+import type { Application } from '../../session/applications.ts'
+import type { Client } from '../../session/client-table.ts'
+import type { OutBuffer } from './out-buffer.ts'
+
+/** A granted acquire. Its reply is made when the turn was committed: what it says depends on the journal. */
+export interface GrantReply {
+  readonly id: RequestId
+  readonly repeated: boolean
+  readonly token: string
+  readonly application: string
+  readonly key: string
+  readonly inUse: number
+  readonly limit: number
+}
+
+/** The reply to one request: ready text, or a grant. Null where none is due. */
+export type Reply = string | GrantReply | null
+
+/** A frame that waits for the end of the turn; an array is the reply to a batch. */
+export type PendingFrame = string | GrantReply | (string | GrantReply)[]
+
+/** Turns the token of a grant into the one that is sent; see session/signed-token.ts. */
+export type TokenSealer = (grant: GrantReply) => string
+
+/**
+ * One WebSocket. It knows who speaks over it and what it must still say in this turn.
+ * States: `open` (requests are carried out) and `closed` (whatever still arrives is ignored).
+ */
+export class Connection {
+  readonly ws: WebSocket
+  /** The socket below the WebSocket, for one write of many frames. */
+  readonly socket: Duplex
+  readonly local: boolean
+  authenticated: boolean
+  /** Whom it speaks for, from its first request on. */
+  client: Client | null = null
+  /** See `Client.attachment`. */
+  attachment = 0
+  /** Where sessions are counted whose acquire names no application. */
+  application: Application | null = null
+  readonly topics = new Set<Topic>()
+  open = true
+  /** Whether the peer was heard of since the last ping. */
+  alive = true
+  authenticationTimer: NodeJS.Timeout | null = null
+  readonly #seal: TokenSealer
+  readonly #pending: PendingFrame[] = []
+
+  constructor(
+    ws: WebSocket,
+    socket: Duplex,
+    settings: { local: boolean; authenticated: boolean; seal: TokenSealer },
+  ) {
+    this.ws = ws
+    this.socket = socket
+    this.local = settings.local
+    this.authenticated = settings.authenticated
+    this.#seal = settings.seal
+  }
+
+  /** Adds a frame to be sent at the end of the turn. True where it is the first. */
+  say(frame: PendingFrame): boolean {
+    return this.#pending.push(frame) === 1
+  }
+
+  addFrames(out: OutBuffer): void {
+    for (const frame of this.#pending) {
+      if (!this.open) break
+      if (typeof frame === 'string') out.addTextFrame(frame)
+      else if (Array.isArray(frame)) out.addTextFrame(`[${frame.map(reply => this.#text(reply)).join(',')}]`)
+      else out.addTextFrame(this.#text(frame))
+    }
+    this.#pending.length = 0
+  }
+
+  close(cause: keyof typeof CLOSE): void {
+    this.shut(CLOSE[cause], cause)
+  }
+
+  /** Ends the connection. A peer that does not answer the close frame is cut off by `ws` after 30 s. */
+  shut(code: number, reason: string): void {
+    if (!this.open) return
+    this.open = false
+    this.ws.close(code, reason)
+    // Who does not read will not answer a close frame either.
+    if (code === CLOSE['slow-reader'] || code === CLOSE['ping-timeout']) this.ws.terminate()
+  }
+
+  #text(reply: string | GrantReply): string {
+    if (typeof reply === 'string') return reply
+    return encodeGranted(reply.id, reply.repeated, this.#seal(reply), reply.inUse, reply.limit)
+  }
+}

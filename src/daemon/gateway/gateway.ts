@@ -1,0 +1,221 @@
+import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { encodeFailure, encodeNotification, parseFrame } from '../../protocol/messages.ts'
+import { NOTIFICATIONS, type NotificationName, type NotificationParams } from '../../protocol/schemas.ts'
+import type { Client } from '../../session/client-table.ts'
+import type { EndedSession } from '../../session/policy.ts'
+import { Connection, type GrantReply, type PendingFrame, type TokenSealer } from './connection.ts'
+import type { Door } from './handshake.ts'
+import { createListener } from './listener.ts'
+import { type RequestContext, Requests } from './requests.ts'
+import { Turn } from './turn.ts'
+
+export interface GatewayBounds {
+  readonly maxFrameBytes: number
+  readonly maxBatchLength: number
+  readonly maxConnections: number
+  readonly maxBufferedBytes: number
+  readonly authenticationTimeoutMs: number
+  readonly pingIntervalMs: number
+}
+
+/** What the operator may hear of connections. Nothing here comes once per session. */
+export interface GatewayEvents {
+  handshakeRefused(code: string): void
+  connectionClosed(cause: string, label: string | null): void
+  /** A fault of the daemon itself while it carried out a frame; its connection is closed. */
+  fault(error: unknown): void
+}
+
+export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bounds'> {
+  readonly bounds: () => GatewayBounds
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly commit: () => void
+  readonly seal: TokenSealer
+  readonly events: GatewayEvents
+}
+
+export interface ListenerSettings {
+  readonly door: () => Door
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
+  /** False for listeners beyond loopback, whose peers may vanish without a word and are pinged. */
+  readonly local: boolean
+}
+
+/**
+ * The connections: reads their frames, has the requests carried out, and lets the replies leave when the turn
+ * was committed. It decides nothing about sessions.
+ */
+export class Gateway {
+  readonly #options: GatewayOptions
+  readonly #requests: Requests
+  readonly #turn: Turn
+  readonly #connections = new Set<Connection>()
+  readonly #byClient = new Map<Client, Connection>()
+  #pinger: NodeJS.Timeout | null = null
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#requests = new Requests({ ...options, onAttached: (...change) => this.#attached(...change) })
+    const { now, commit } = options
+    this.#turn = new Turn({ now, commit, maxBufferedBytes: options.bounds().maxBufferedBytes })
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  /** Makes a server whose handshakes become connections of this gateway. The caller lets it listen. */
+  createServer(settings: ListenerSettings): Server {
+    const { bounds, events } = this.#options
+    if (!settings.local && this.#pinger === null) {
+      this.#pinger = setInterval(() => this.#ping(), bounds().pingIntervalMs)
+      this.#pinger.unref()
+    }
+    return createListener({
+      door: settings.door,
+      tls: settings.tls,
+      maxFrameBytes: bounds().maxFrameBytes,
+      hasRoom: () => this.#connections.size < bounds().maxConnections,
+      onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings.local, authenticated),
+      onRefused: code => events.handshakeRefused(code),
+    })
+  }
+
+  /** Sends a notification to every connection that asked for its topic, at the end of the turn. */
+  notify<N extends NotificationName>(name: N, params: NotificationParams<N>): void {
+    const { topic } = NOTIFICATIONS[name]
+    const text = encodeNotification(name, params)
+    for (const connection of this.#connections) if (connection.topics.has(topic)) this.#say(connection, text)
+  }
+
+  /** Tells the holders of sessions that the daemon ended, where they asked to hear of it. */
+  notifyEnded(ended: readonly EndedSession[]): void {
+    for (const { client, token, key, cause } of ended) {
+      const connection = this.#byClient.get(client)
+      if (connection === undefined || !connection.topics.has('session')) continue
+      if (cause !== 'max-duration' && cause !== 'operator') continue
+      this.#say(connection, encodeNotification('session.ended', { token, key, cause }))
+    }
+  }
+
+  /** Something changed sessions outside of a request: have it committed with the turn. */
+  touch(): void {
+    this.#turn.begin()
+  }
+
+  /** Sends what is waiting, then closes every connection. Resolves when all are gone, or after `graceMs`. */
+  async closeAll(code: number, reason: string, graceMs: number): Promise<void> {
+    if (this.#pinger !== null) clearInterval(this.#pinger)
+    this.#turn.finish()
+    const gone = [...this.#connections].map(connection => {
+      const closed = new Promise<void>(resolve => connection.ws.once('close', () => resolve()))
+      connection.shut(code, reason)
+      return closed
+    })
+    const cutOff = setTimeout(() => {
+      for (const { ws } of this.#connections) ws.terminate()
+    }, graceMs)
+    await Promise.all(gone)
+    clearTimeout(cutOff)
+  }
+
+  #open(ws: WebSocket, socket: Duplex, local: boolean, authenticated: boolean): void {
+    const connection = new Connection(ws, socket, { local, authenticated, seal: this.#options.seal })
+    this.#connections.add(connection)
+    ws.on('message', (data, isBinary) => this.#receive(connection, data as Buffer, isBinary))
+    ws.on('close', () => this.#closed(connection))
+    ws.on('error', error =>
+      this.#options.events.connectionClosed((error as { code?: string }).code ?? 'error', label(connection)),
+    )
+    if (!local)
+      ws.on('pong', () => {
+        connection.alive = true
+      })
+    if (authenticated) return
+    const { authenticationTimeoutMs } = this.#options.bounds()
+    connection.authenticationTimer = setTimeout(() => {
+      if (!connection.authenticated) this.#end(connection, 'unauthenticated')
+    }, authenticationTimeoutMs)
+  }
+
+  #receive(connection: Connection, data: Buffer, isBinary: boolean): void {
+    if (!connection.open) return
+    connection.alive = true
+    const now = this.#turn.begin()
+    if (isBinary) {
+      this.#turn.finish()
+      connection.shut(1003, 'text frames only')
+      return
+    }
+    try {
+      const frame = this.#answer(connection, data, now)
+      if (frame !== null) this.#say(connection, frame)
+    } catch (error) {
+      this.#options.events.fault(error)
+      this.#end(connection, 'internal-error')
+    }
+  }
+
+  #answer(connection: Connection, data: Buffer, now: number): PendingFrame | null {
+    const { maxFrameBytes, maxBatchLength } = this.#options.bounds()
+    if (data.length > maxFrameBytes) {
+      const message = `The frame has ${data.length} bytes; at most ${maxFrameBytes} are allowed. Nothing in it was read.`
+      return encodeFailure(null, 'frame-too-large', message)
+    }
+    const incoming = parseFrame(data.toString(), maxBatchLength)
+    if (!Array.isArray(incoming)) return this.#requests.answer(connection, incoming, now)
+    const replies: (string | GrantReply)[] = []
+    for (const item of incoming) {
+      const reply = this.#requests.answer(connection, item, now)
+      if (reply !== null) replies.push(reply)
+    }
+    return replies.length > 0 ? replies : null
+  }
+
+  #say(connection: Connection, frame: PendingFrame): void {
+    this.#turn.begin()
+    if (connection.say(frame)) this.#turn.speaks(connection)
+  }
+
+  #attached(connection: Connection, client: Client, superseded: boolean): void {
+    const older = this.#byClient.get(client)
+    this.#byClient.set(client, connection)
+    if (superseded && older !== undefined) this.#end(older, 'superseded')
+  }
+
+  #closed(connection: Connection): void {
+    connection.open = false
+    this.#connections.delete(connection)
+    if (connection.authenticationTimer !== null) clearTimeout(connection.authenticationTimer)
+    const { client } = connection
+    if (client === null) return
+    const now = this.#turn.begin()
+    if (this.#byClient.get(client) === connection) this.#byClient.delete(client)
+    const { counter, processLives } = this.#options
+    counter.detach(client, connection.attachment, now)
+    if (client.process !== null && !processLives(client.process)) counter.releaseDead(client.process)
+  }
+
+  #end(connection: Connection, cause: Parameters<Connection['close']>[0]): void {
+    connection.close(cause)
+    this.#options.events.connectionClosed(cause, label(connection))
+  }
+
+  #ping(): void {
+    for (const connection of this.#connections) {
+      if (connection.local) continue
+      if (!connection.alive) this.#end(connection, 'ping-timeout')
+      else {
+        connection.alive = false
+        connection.ws.ping()
+      }
+    }
+  }
+}
+
+function label(connection: Connection): string | null {
+  return connection.client?.label ?? null
+}

@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs'
+import { Fault, messageOf } from '../../errors.ts'
+import type { RecordSink } from '../../session/records.ts'
+import { classify, EMPTY_CONTENT, type JournalContent, JournalDatabase, setAside } from './database.ts'
+
+/** The state that the journal records: the session counter. */
+export interface Journalled {
+  readonly hasChanges: boolean
+  writeChanges(sink: RecordSink): void
+  changesWritten(): void
+  writeAll(sink: RecordSink): void
+  allWritten(): void
+}
+
+/** What the operator must hear of the journal. Each is told once, when it changes. */
+export interface JournalEvents {
+  /** A file that could not be used was moved away; what could be read of it was taken over. */
+  setAside(path: string, movedTo: string, why: string): void
+  /** It cannot be written: sessions are counted in memory only, until it heals. */
+  degraded(why: string): void
+  healed(): void
+}
+
+export interface JournalOptions {
+  readonly path: string
+  readonly bootId: string
+  readonly wallNow: () => number
+  readonly events: JournalEvents
+}
+
+/**
+ * The crash record of held sessions. `commit` once a turn, before any reply of the turn leaves.
+ * Two states: **ok** and **degraded** (it cannot be written). `commit` and `heal` alone change them; calls go
+ * on in both.
+ */
+export class Journal {
+  readonly #options: JournalOptions
+  #database: JournalDatabase | null = null
+  #content: JournalContent = EMPTY_CONTENT
+  #mustRewrite = false
+  #degraded = false
+
+  /** Throws `daemon-already-running` where another process holds the file; no other trouble stops the start. */
+  constructor(options: JournalOptions) {
+    this.#options = options
+    try {
+      this.#open()
+    } catch (error) {
+      if (classify(error) === 'locked') {
+        throw new Fault('daemon-already-running', `Another process holds the journal ${options.path}.`, {
+          hint: 'One daemon serves a machine. Look for the other one: systemctl status sessiond',
+          cause: error,
+        })
+      }
+      this.#degrade(error)
+    }
+  }
+
+  get degraded(): boolean {
+    return this.#degraded
+  }
+
+  /** What the file held of this boot when it was opened. */
+  get content(): JournalContent {
+    return this.#content
+  }
+
+  /** Call once what `content` held was taken over, so that its memory can be freed. */
+  contentTaken(): void {
+    this.#content = EMPTY_CONTENT
+  }
+
+  /** Writes the changes in one transaction. While degraded it does nothing: `heal` writes everything. */
+  commit(state: Journalled): void {
+    if (this.#degraded || !state.hasChanges) return
+    try {
+      if (this.#mustRewrite) this.#rewrite(state)
+      else {
+        this.#database!.transaction(() => state.writeChanges(this.#database!))
+        state.changesWritten()
+      }
+    } catch (error) {
+      this.#degrade(error)
+    }
+  }
+
+  /** Tries to make a degraded journal good again, with everything that is held now. Call it now and then. */
+  heal(state: Journalled): void {
+    if (!this.#degraded) return
+    try {
+      if (!existsSync(this.#options.path)) this.close()
+      if (this.#database === null) this.#open()
+      this.contentTaken()
+      this.#rewrite(state)
+    } catch {
+      // Nothing new to tell: the operator knows that it is degraded. A fresh handle next time.
+      this.close()
+      return
+    }
+    this.#degraded = false
+    this.#options.events.healed()
+  }
+
+  /** True where the file is not the one that is open: somebody removed or replaced it. */
+  get lost(): boolean {
+    return !this.#degraded && !existsSync(this.#options.path)
+  }
+
+  /** Declares the open file lost; the next `heal` makes a new one. */
+  abandon(): void {
+    this.close()
+    this.#degrade(new Error(`${this.#options.path} was removed`))
+  }
+
+  close(): void {
+    try {
+      this.#database?.close()
+    } finally {
+      this.#database = null
+    }
+  }
+
+  #open(): void {
+    const { path, bootId, wallNow, events } = this.#options
+    try {
+      this.#database = new JournalDatabase(path)
+      this.#content = this.#database.load(bootId)
+      if (this.#content.flaw === null) return
+      throw new Fault('journal-damaged', this.#content.flaw)
+    } catch (error) {
+      if (classify(error) !== 'unusable') throw error
+      this.close()
+      events.setAside(path, setAside(path, wallNow()), messageOf(error))
+      this.#database = new JournalDatabase(path)
+      this.#database.load(bootId)
+      this.#mustRewrite = true
+    }
+  }
+
+  #rewrite(state: Journalled): void {
+    const database = this.#database!
+    database.transaction(() => {
+      database.clear()
+      state.writeAll(database)
+    })
+    state.allWritten()
+    this.#mustRewrite = false
+  }
+
+  #degrade(error: unknown): void {
+    this.#degraded = true
+    this.#options.events.degraded(messageOf(error))
+  }
+}
