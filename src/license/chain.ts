@@ -160,8 +160,8 @@ function findWrongPurpose({ certificate, terms }: Link): LicenseProblem | null {
 function findOutOfDate(chain: readonly Link[], issuedAt: number | null): LicenseProblem | null {
   if (issuedAt === null) return null
   for (const { certificate } of chain) {
-    const validFrom = Date.parse(certificate.validFrom)
-    const validTo = Date.parse(certificate.validTo)
+    const validFrom = certificate.validFromDate.getTime()
+    const validTo = certificate.validToDate.getTime()
     if (issuedAt >= validFrom && issuedAt <= validTo) continue
     return licenseProblem('license-issuer-not-valid-at-issue', {
       subject: nameOf(certificate),
