@@ -80,7 +80,7 @@ export const HelloResult = Type.Object(
 
 export const AcquireParams = Type.Object({ key: Key, application: Type.Optional(ApplicationName) }, closed)
 
-export const RefusalReason = Type.Union(REFUSAL_REASONS.map(reason => Type.Literal(reason)))
+export const RefusalReason = Type.Enum([...REFUSAL_REASONS])
 
 export const Granted = Type.Object(
   {
@@ -126,20 +126,16 @@ export const ResumeResult = Type.Object(
 
 export const NoParams = Type.Object({}, closed)
 
-export const LicenseState = Type.Union(
-  (
-    [
-      'unlicensed',
-      'active',
-      'expiring',
-      'grace',
-      'expired',
-      'reactivation-overdue',
-      'deactivated',
-      'machine-mismatch',
-    ] as const
-  ).map(state => Type.Literal(state)),
-)
+export const LicenseState = Type.Enum([
+  'unlicensed',
+  'active',
+  'expiring',
+  'grace',
+  'expired',
+  'reactivation-overdue',
+  'deactivated',
+  'machine-mismatch',
+])
 
 export const StatusResult = Type.Object(
   {

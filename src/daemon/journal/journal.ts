@@ -39,6 +39,7 @@ export class Journal {
   #content: JournalContent = EMPTY_CONTENT
   #mustRewrite = false
   #degraded = false
+  #closed = false
 
   /** Throws `daemon-already-running` where another process holds the file; no other trouble stops the start. */
   constructor(options: JournalOptions) {
@@ -72,7 +73,7 @@ export class Journal {
 
   /** Writes the changes in one transaction. While degraded it does nothing: `heal` writes everything. */
   commit(state: Journalled): void {
-    if (this.#degraded || !state.hasChanges) return
+    if (this.#degraded || this.#closed || !state.hasChanges) return
     try {
       if (this.#mustRewrite) this.#rewrite(state)
       else {
@@ -86,15 +87,15 @@ export class Journal {
 
   /** Tries to make a degraded journal good again, with everything that is held now. Call it now and then. */
   heal(state: Journalled): void {
-    if (!this.#degraded) return
+    if (!this.#degraded || this.#closed) return
     try {
-      if (!existsSync(this.#options.path)) this.close()
+      if (!existsSync(this.#options.path)) this.#closeDatabase()
       if (this.#database === null) this.#open()
       this.contentTaken()
       this.#rewrite(state)
     } catch {
       // Nothing new to tell: the operator knows that it is degraded. A fresh handle next time.
-      this.close()
+      this.#closeDatabase()
       return
     }
     this.#degraded = false
@@ -108,16 +109,20 @@ export class Journal {
 
   /** Declares the open file lost; the next `heal` makes a new one. */
   abandon(): void {
-    this.close()
+    this.#closeDatabase()
     this.#degrade(new Error(`${this.#options.path} was removed`))
   }
 
+  /** Ends the journal: from now on nothing is written. What it holds is for the next start. */
   close(): void {
-    try {
-      this.#database?.close()
-    } finally {
-      this.#database = null
-    }
+    this.#closed = true
+    this.#closeDatabase()
+  }
+
+  #closeDatabase(): void {
+    const database = this.#database
+    this.#database = null
+    database?.close()
   }
 
   #open(): void {
@@ -129,7 +134,7 @@ export class Journal {
       throw new Fault('journal-damaged', this.#content.flaw)
     } catch (error) {
       if (classify(error) !== 'unusable') throw error
-      this.close()
+      this.#closeDatabase()
       events.setAside(path, setAside(path, wallNow()), messageOf(error))
       this.#database = new JournalDatabase(path)
       this.#database.load(bootId)

@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs'
+
+/** Milliseconds since the machine's boot, of the clock that is never set: the same for every process. */
+export function monotonicNow(): number {
+  return bootOffsetMs + performance.now()
+}
+
+// performance.now() counts from the start of this process; the kernel's clock from the boot of the machine.
+const bootOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
+/** Tells this boot of the machine from every other. */
+export function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}

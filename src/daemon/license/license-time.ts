@@ -1,0 +1,57 @@
+import {
+  advanceLicenseClock,
+  type LicenseClock,
+  licenseTime,
+  unsetLicenseClock,
+  witnessLicense,
+} from '../../license/license-time.ts'
+
+/** Where the clock is kept across restarts; the state database. */
+export interface ClockArchive {
+  read(name: string): string | null
+  write(name: string, value: string): void
+}
+
+const NAME = 'license-clock'
+
+/** License time of this machine: see license/license-time.ts for what it is and why. */
+export class LicenseTimekeeper {
+  readonly #archive: ClockArchive
+  readonly #wallNow: () => number
+  readonly #monotonicNow: () => number
+  #clock: LicenseClock
+  #advancedAt: number
+
+  constructor(archive: ClockArchive, clocks: { wallNow: () => number; monotonicNow: () => number }) {
+    this.#archive = archive
+    this.#wallNow = clocks.wallNow
+    this.#monotonicNow = clocks.monotonicNow
+    this.#advancedAt = clocks.monotonicNow()
+    this.#clock = readClock(archive.read(NAME))
+  }
+
+  now(): number {
+    return licenseTime(this.#wallNow(), this.#clock)
+  }
+
+  /** Call about once a minute, and at the stop. */
+  advance(): void {
+    const monotonicNow = this.#monotonicNow()
+    this.#keep(advanceLicenseClock(this.#clock, this.#wallNow(), monotonicNow - this.#advancedAt))
+    this.#advancedAt = monotonicNow
+  }
+
+  /** A license came into force; `renews` where it is of a newer generation than the one before. */
+  witness(issuedAt: number, renews: boolean): void {
+    this.#keep(witnessLicense(this.#clock, issuedAt, renews))
+  }
+
+  #keep(clock: LicenseClock): void {
+    this.#clock = clock
+    this.#archive.write(NAME, JSON.stringify(clock))
+  }
+}
+
+function readClock(text: string | null): LicenseClock {
+  return text === null ? unsetLicenseClock : (JSON.parse(text) as LicenseClock)
+}

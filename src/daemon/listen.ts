@@ -1,0 +1,113 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { Fault, messageOf } from '../errors.ts'
+
+/** Calls that may wait to be accepted: they survive a restart in which clients come back all at once. */
+const BACKLOG = 4096
+
+const STALE_CHECK_MS = 1000
+
+export interface UnixAddress {
+  readonly path: string
+  /** Octal, such as `0660`. */
+  readonly mode: string
+  readonly group: string | null
+}
+
+/**
+ * Listens on a Unix socket with the mode and group given. A socket that a dead daemon left is removed; one
+ * on which somebody answers is the Fault `socket-in-use`.
+ */
+export async function listenUnix(server: Server, address: UnixAddress): Promise<void> {
+  const { path, mode, group } = address
+  mkdirSync(dirname(path), { recursive: true })
+  if (existsSync(path)) await removeStale(path)
+  // The socket is nobody's but ours until its group and mode are set.
+  const umask = process.umask(0o177)
+  try {
+    await listen(server, { path, backlog: BACKLOG })
+  } finally {
+    process.umask(umask)
+  }
+  try {
+    if (group !== null) chownSync(path, -1, groupId(group))
+    chmodSync(path, Number.parseInt(mode, 8))
+  } catch (error) {
+    server.close()
+    if (error instanceof Fault) throw error
+    throw new Fault('socket-not-usable', `Mode or group of ${path} cannot be set: ${messageOf(error)}`, {
+      hint: 'The daemon may give the socket only to a group it belongs to; see listen.unix.group.',
+      cause: error,
+    })
+  }
+}
+
+export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
+  await listen(server, { host, port, backlog: BACKLOG })
+}
+
+async function listen(
+  server: Server,
+  where: { path?: string; host?: string; port?: number; backlog: number },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => reject(cannotListen(where, error))
+    server.once('error', failed)
+    server.listen(where, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+}
+
+function cannotListen(
+  where: { path?: string; host?: string; port?: number },
+  error: NodeJS.ErrnoException,
+): Fault {
+  const name = where.path ?? `${where.host}:${where.port}`
+  const inUse = error.code === 'EADDRINUSE'
+  return new Fault(
+    inUse ? 'socket-in-use' : 'socket-not-usable',
+    `Cannot listen on ${name}: ${error.message}`,
+    {
+      hint: inUse
+        ? 'Another process listens there; is a daemon running already?'
+        : 'Look at listen.* in the configuration, and at who may write there.',
+      cause: error,
+    },
+  )
+}
+
+async function removeStale(path: string): Promise<void> {
+  const answered = await new Promise<boolean>(resolve => {
+    const probe = connect(path)
+    const end = (answer: boolean) => {
+      probe.destroy()
+      resolve(answer)
+    }
+    probe.setTimeout(STALE_CHECK_MS, () => end(true))
+    probe.once('connect', () => end(true))
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      end(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    )
+  })
+  if (answered) {
+    throw new Fault('socket-in-use', `Somebody listens on ${path} already, or it is no socket.`, {
+      hint: 'One daemon serves a socket. Look for the other one: systemctl status sessiond',
+    })
+  }
+  unlinkSync(path)
+}
+
+function groupId(name: string): number {
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find(entry => entry.startsWith(`${name}:`))
+  const id = Number(line?.split(':')[2])
+  if (Number.isInteger(id)) return id
+  throw new Fault('group-unknown', `There is no group "${name}" on this machine.`, {
+    hint: `Make it (groupadd --system ${name}), or change listen.unix.group.`,
+  })
+}

@@ -1,0 +1,114 @@
+import { existsSync, renameSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { Fault, messageOf } from '../errors.ts'
+
+/** Each brings the schema from the version of its index to the next, in a transaction of its own. */
+const MIGRATIONS = [
+  `
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE licenses (
+    number INTEGER PRIMARY KEY,
+    accepted_at INTEGER NOT NULL,
+    text TEXT NOT NULL
+  );
+  `,
+]
+
+/** Accepted licenses that are kept, the one in force included. */
+const LICENSES_KEPT = 32
+
+/** Told when a damaged file was moved away and a new one begun. */
+export type OnSetAside = (movedTo: string, why: string) => void
+
+/**
+ * What the daemon must remember across reboots: the licenses it accepted, license time, the key that signs
+ * tokens. SQLite with full synchronous commits; written seldom, never in the way of a call.
+ */
+export class StateStore {
+  readonly #db: Database.Database
+
+  /**
+   * Opens or makes the database. A damaged one is set aside. Faults: `state-too-new` where a newer program
+   * wrote it, `state-not-usable` where it cannot be opened or written.
+   */
+  constructor(path: string, wallNow: number, onSetAside: OnSetAside) {
+    try {
+      this.#db = open(path)
+    } catch (error) {
+      if (!isDamage(error)) throw error instanceof Fault ? error : notUsable(path, error)
+      const movedTo = `${path}.set-aside-${new Date(wallNow).toISOString().replaceAll(':', '')}`
+      for (const suffix of ['', '-wal', '-shm']) {
+        if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
+      }
+      onSetAside(movedTo, messageOf(error))
+      this.#db = open(path)
+    }
+  }
+
+  /** A named value, or null. */
+  read(name: string): string | null {
+    const row = this.#db.prepare('SELECT value FROM facts WHERE name = ?').get(name) as
+      | { value: string }
+      | undefined
+    return row?.value ?? null
+  }
+
+  write(name: string, value: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value)
+  }
+
+  /** The text of the license that was accepted last, or null. */
+  latestLicense(): string | null {
+    const row = this.#db.prepare('SELECT text FROM licenses ORDER BY number DESC LIMIT 1').get()
+    return (row as { text: string } | undefined)?.text ?? null
+  }
+
+  acceptLicense(text: string, acceptedAt: number): void {
+    this.#db.transaction(() => {
+      const { lastInsertRowid } = this.#db
+        .prepare('INSERT INTO licenses (accepted_at, text) VALUES (?, ?)')
+        .run(acceptedAt, text)
+      this.#db.prepare('DELETE FROM licenses WHERE number <= ?').run(Number(lastInsertRowid) - LICENSES_KEPT)
+    })()
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}
+
+function open(path: string): Database.Database {
+  const db = new Database(path, { timeout: 1000 })
+  try {
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    const version = db.pragma('user_version', { simple: true }) as number
+    if (version > MIGRATIONS.length) {
+      const message = `${path} has schema ${version}; this program knows ${MIGRATIONS.length}.`
+      throw new Fault('state-too-new', message, {
+        hint: 'Install the newer sessiond again, or restore a backup.',
+      })
+    }
+    for (let next = version; next < MIGRATIONS.length; next++) {
+      db.transaction(() => {
+        db.exec(MIGRATIONS[next]!)
+        db.pragma(`user_version = ${next + 1}`)
+      })()
+    }
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code))
+}
+
+function notUsable(path: string, cause: unknown): Fault {
+  return new Fault('state-not-usable', `The state database ${path} cannot be used: ${messageOf(cause)}`, {
+    hint: 'Look at the owner, mode and free space of stateDirectory.',
+    cause,
+  })
+}

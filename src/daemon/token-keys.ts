@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import type { TokenSigner } from '../session/signed-token.ts'
+
+/** Where the key and the name of the last run are kept; the state database. */
+export interface KeyArchive {
+  read(name: string): string | null
+  write(name: string, value: string): void
+}
+
+const KEY_BYTES = 32
+
+/**
+ * The signer of this run, and of the run before it on this boot of the machine (null where there was none):
+ * only that one's tokens may still be adopted, and its sessions' times still compare.
+ */
+export function openTokenSigners(
+  archive: KeyArchive,
+  run: { instanceId: string; bootId: string },
+): { current: TokenSigner; previous: TokenSigner | null } {
+  const key = Buffer.from(archive.read('token-key') ?? createKey(archive), 'base64url')
+  const last = archive.read('last-run')
+  archive.write('last-run', JSON.stringify(run))
+  const before = last === null ? null : (JSON.parse(last) as typeof run)
+  const previous = before?.bootId === run.bootId ? { key, instanceId: before.instanceId } : null
+  return { current: { key, instanceId: run.instanceId }, previous }
+}
+
+function createKey(archive: KeyArchive): string {
+  const key = randomBytes(KEY_BYTES).toString('base64url')
+  archive.write('token-key', key)
+  return key
+}

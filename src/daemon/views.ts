@@ -1,0 +1,85 @@
+import type { License } from '../license/document.ts'
+import { formatInstant } from '../license/instant.ts'
+import type { Lifecycle } from '../license/lifecycle.ts'
+import type { ResultOf } from '../protocol/schemas.ts'
+import type { SessionCounter } from '../session/counter.ts'
+
+const MAX_APPLICATIONS_SHOWN = 256
+
+export interface DaemonFacts {
+  readonly version: string
+  readonly instanceId: string
+  readonly uptimeSeconds: number
+  readonly journalDegraded: boolean
+  readonly connections: number
+}
+
+/** The result of `status.get`. */
+export function statusView(
+  facts: DaemonFacts,
+  counter: SessionCounter,
+  license: License | null,
+  lifecycle: Lifecycle,
+): ResultOf<'status.get'> {
+  const { totals } = counter
+  const ended = totals.ended
+  const applications = [...counter.applications]
+    .sort((a, b) => b.inUse - a.inUse || b.granted - a.granted)
+    .slice(0, MAX_APPLICATIONS_SHOWN)
+  return {
+    version: facts.version,
+    instanceId: facts.instanceId,
+    uptimeSeconds: facts.uptimeSeconds,
+    draining: counter.draining,
+    journal: facts.journalDegraded ? 'degraded' : 'ok',
+    license: {
+      state: lifecycle.state,
+      message: lifecycle.message,
+      demonstration: license?.demonstration === true,
+    },
+    limit: counter.limit,
+    inUse: counter.inUse,
+    orphaned: counter.orphaned,
+    peak: totals.peak,
+    granted: totals.granted,
+    released: Object.values(ended).reduce((sum, count) => sum + count, 0),
+    denied: Object.fromEntries(totals.denied),
+    leaked: ended['orphan-timeout'],
+    connections: facts.connections,
+    clients: counter.clients,
+    applications: applications.map(({ name, inUse, max, granted, denied }) => ({
+      name,
+      inUse,
+      max,
+      granted,
+      denied,
+    })),
+  }
+}
+
+/** The result of `license.get`. */
+export function licenseView(
+  license: License | null,
+  lifecycle: Lifecycle,
+  limit: number,
+  rejection: { code: string; message: string; hint: string | null; at: number } | null,
+): ResultOf<'license.get'> {
+  return {
+    state: lifecycle.state,
+    admits: lifecycle.admits,
+    limit,
+    message: lifecycle.message,
+    hint: lifecycle.hint,
+    licenseId: license?.licenseId ?? null,
+    installationId: license?.installationId ?? null,
+    generation: license?.generation ?? null,
+    customer: license?.customer.name ?? null,
+    product: license?.product ?? null,
+    features: license?.features ?? [],
+    issuedAt: license?.issuedAt ?? null,
+    expiresAt: license?.expiresAt ?? null,
+    graceEndsAt: lifecycle.graceEndsAt === null ? null : formatInstant(lifecycle.graceEndsAt),
+    demonstration: license?.demonstration === true,
+    rejected: rejection === null ? null : { ...rejection, at: formatInstant(rejection.at) },
+  }
+}
