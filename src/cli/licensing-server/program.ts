@@ -1,10 +1,20 @@
 import { runProgram } from '../program.ts'
+import { init } from './init.ts'
+import { issue } from './issue.ts'
+import { renewIssuing } from './renew-issuing.ts'
+import { revoke } from './revoke.ts'
 
 export async function main(): Promise<void> {
   await runProgram({
     name: 'licensing-server',
     describe: "The vendor's licensing server: makes its certificates and signs licenses.",
-    commands: [],
-    examples: [],
+    commands: [init, issue, renewIssuing, revoke],
+    examples: [
+      ['$0 init --dir authority --organization "Example Telephony"', 'once, at the vendor'],
+      [
+        '$0 issue --dir authority --request request.jws --sessions 100 --customer "Example Telecom" --out license.jws',
+        'for one machine',
+      ],
+    ],
   })
 }

@@ -1,0 +1,39 @@
+import { join, resolve } from 'node:path'
+import { authorityPaths } from '../../licensing-server/authority-files.ts'
+import { revokeCertificate } from '../../licensing-server/revocation-list.ts'
+import { exitCode } from '../exit-codes.ts'
+import { readOperatorFile } from '../files.ts'
+import { defineCommand } from '../program.ts'
+import { directoryOption, jsonOption } from './options.ts'
+
+export const revoke = defineCommand({
+  command: 'revoke <certificate>',
+  describe: 'Put an issuing certificate on the revocation list: every license of its key stops being good',
+  builder: argv =>
+    argv
+      .positional('certificate', {
+        type: 'string',
+        demandOption: true,
+        describe: `The certificate, PEM; earlier ones are in ${authorityPaths.previous}`,
+      })
+      .option('dir', directoryOption)
+      .option('reason', {
+        type: 'string',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'Why, for people',
+      })
+      .option('json', jsonOption),
+  async run(args, terminal) {
+    const directory = resolve(args.dir)
+    const pem = Buffer.from(readOperatorFile(args.certificate)).toString('utf8')
+    const { list } = await revokeCertificate(directory, pem, { reason: args.reason, now: Date.now() })
+    const file = join(directory, authorityPaths.revocationList)
+    if (args.json) terminal.printJson({ file, list })
+    else terminal.print(`Revocation list ${list.number}: ${list.revoked.length} revoked`)
+    terminal.say(
+      `Give every machine ${file}, as its license.revocationFile. Take the folder root offline again.`,
+    )
+    return exitCode.ok
+  },
+})

@@ -1,0 +1,53 @@
+import { connect } from 'node:net'
+import { userInfo } from 'node:os'
+import { Fault, messageOf } from '../../errors.ts'
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/**
+ * Knocks at the daemon's socket, to tell apart why nobody answers: a client library only knows that it
+ * must try again.
+ *
+ * @throws {Fault} `daemon-not-running`, `daemon-not-permitted`, `daemon-unreachable`
+ */
+export async function knock(socket: string): Promise<void> {
+  const error = await new Promise<NodeJS.ErrnoException | null>(resolve => {
+    const connection = connect(socket)
+    connection.setTimeout(CONNECT_TIMEOUT_MS, () => connection.destroy(new Error('it does not answer')))
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(null)
+    })
+    connection.once('error', resolve)
+  })
+  if (error !== null) throw knockFault(socket, error)
+}
+
+function knockFault(socket: string, error: NodeJS.ErrnoException): Fault {
+  if (error.code === 'ENOENT') {
+    return new Fault('daemon-not-running', `sessiond is not running: there is no socket ${socket}.`, {
+      hint: 'Start it with: systemctl start sessiond. Or name its socket: --socket PATH. To try it out: npm start',
+      cause: error,
+    })
+  }
+  if (error.code === 'ECONNREFUSED') {
+    return new Fault('daemon-not-running', `sessiond is not running: nobody listens on ${socket}.`, {
+      hint: 'Start it with: systemctl start sessiond. Its log says why it ended: journalctl -u sessiond',
+      cause: error,
+    })
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new Fault(
+      'daemon-not-permitted',
+      `The user ${userInfo().username} may not connect to ${socket}.`,
+      {
+        hint: `See who may with: ls -l ${socket}. Then use sudo, or join that group: sudo usermod -aG GROUP ${userInfo().username}`,
+        cause: error,
+      },
+    )
+  }
+  return new Fault('daemon-unreachable', `sessiond cannot be reached on ${socket}: ${messageOf(error)}.`, {
+    hint: 'Is it the right socket? Name another with --socket PATH.',
+    cause: error,
+  })
+}
