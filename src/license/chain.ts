@@ -42,16 +42,29 @@ interface Link {
 export function verifyChain(x5c: unknown, trust: ChainTrust, issuedAt: number | null): ChainVerdict {
   const links = readLinks(x5c)
   if (typeof links === 'string') return untrusted(links)
-  const root = findRoot(links.at(-1)!, trust.trustedRoots)
-  if (root === null) return untrusted('none of the trusted roots signed them')
-  const chain = [...links, root]
+  let refusal: ChainVerdict = untrusted('none of the trusted roots signed them')
+  // Several roots may fit: one and the same key under an older and a newer certificate. One that is good will do.
+  for (const root of findRoots(links.at(-1)!, trust.trustedRoots)) {
+    const verdict = judgeChain([...links, root], trust.revoked, issuedAt)
+    if (verdict.ok) return verdict
+    refusal = verdict
+  }
+  return refusal
+}
+
+/** `chain` goes from the issuing certificate to the root. */
+function judgeChain(
+  chain: readonly Link[],
+  revoked: ReadonlySet<string>,
+  issuedAt: number | null,
+): ChainVerdict {
   const problem =
     findBrokenLink(chain) ??
     findWrongPurpose(chain[0]!) ??
     findOutOfDate(chain, issuedAt) ??
-    findRevoked(chain, trust.revoked)
+    findRevoked(chain, revoked)
   if (problem !== null) return { ok: false, problem }
-  return { ok: true, issuer: chain[0]!.certificate, root: root.certificate }
+  return { ok: true, issuer: chain[0]!.certificate, root: chain.at(-1)!.certificate }
 }
 
 function untrusted(why: string): { ok: false; problem: LicenseProblem } {
@@ -70,7 +83,8 @@ function readLinks(x5c: unknown): Link[] | string {
     const link = readLink(text)
     if (typeof link === 'string') return link
     // A chain that brings its own end proves nothing: roots come from the trust directory alone.
-    if (link.certificate.checkIssued(link.certificate)) return `${nameOf(link.certificate)} is self-signed`
+    if (link.certificate.issuer === link.certificate.subject)
+      return `${nameOf(link.certificate)} is self-signed`
     links.push(link)
   }
   return links
@@ -104,15 +118,12 @@ function linkOf(certificate: X509Certificate): Link | string {
   return { certificate, terms }
 }
 
-/** The pinned root that signed the last certificate of the chain. */
-function findRoot(last: Link, roots: readonly X509Certificate[]): Link | null {
-  for (const certificate of roots) {
-    if (certificate.subject !== last.certificate.issuer || !last.certificate.verify(certificate.publicKey))
-      continue
-    const root = linkOf(certificate)
-    if (typeof root !== 'string') return root
-  }
-  return null
+/** The pinned roots that signed the last certificate of the chain. */
+function findRoots(last: Link, roots: readonly X509Certificate[]): Link[] {
+  return roots
+    .filter(root => root.subject === last.certificate.issuer && last.certificate.verify(root.publicKey))
+    .map(linkOf)
+    .filter(link => typeof link !== 'string')
 }
 
 /** Each certificate must be signed by the next, and the next must be an authority that may stand there. */

@@ -35,7 +35,8 @@ export function makeCertificate(shape: CertificateShape): X509Certificate {
   certificate.validity.notAfter = new Date(shape.to ?? '2030-01-01T00:00:00Z')
   certificate.setSubject([{ name: 'commonName', value: subject }])
   certificate.setIssuer([{ name: 'commonName', value: issuer.subject }])
-  certificate.setExtensions(extensions)
+  // Copies: forge writes the encoded value into the objects it is given.
+  certificate.setExtensions(extensions.map(extension => ({ ...extension })))
   const pem = issuer.key.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   certificate.sign(forge.pki.privateKeyFromPem(pem), forge.md[digest].create())
   return new X509Certificate(forge.pki.certificateToPem(certificate))
