@@ -9,10 +9,9 @@ export interface ProcessIdentity {
 }
 
 /** Sessions that one client left behind when its connection ended. */
-export interface OrphanCohort {
+export interface OrphanCohort extends SlotList {
   readonly client: Client
   readonly process: ProcessIdentity | null
-  readonly sessions: SlotList
   /** Monotonic milliseconds; from then on they are released. */
   readonly deadline: number
 }
@@ -77,6 +76,13 @@ export class ClientTable {
     return this.#insert(record, true)
   }
 
+  /** As `restore`, for one of whom the journal kept nothing but its index. */
+  restoreNameless(index: number): Client {
+    const client = this.#insert({ index, identity: null, label: null, process: null }, false)
+    this.touch(client)
+    return client
+  }
+
   rebuildFree(): void {
     this.#free.length = 0
     for (let index = this.#clients.length - 1; index >= 0; index--) {
@@ -115,21 +121,23 @@ export class ClientTable {
     return this.#dirty.length > 0
   }
 
-  /** Clients come into the journal with their first session, and leave it when they are forgotten. */
+  /**
+   * Clients come into the journal with their first session, and leave it when they are forgotten. In between,
+   * also without a session, their record is kept up to date: the next session will rely on it.
+   */
   eachChange(sink: Pick<RecordSink, 'putClient' | 'removeClient'>): void {
     for (const client of this.#dirty) {
       if (client.journaled && this.#clients[client.index] !== client) sink.removeClient(client.index)
     }
     for (const client of this.#dirty) {
-      if (client.sessions > 0 && this.#clients[client.index] === client) sink.putClient(client)
+      if (this.#belongsInJournal(client)) sink.putClient(client)
     }
   }
 
   changesWritten(): void {
     for (const client of this.#dirty) {
       client.dirty = false
-      const known = this.#clients[client.index] === client
-      client.journaled = known && (client.journaled || client.sessions > 0)
+      client.journaled = this.#belongsInJournal(client)
     }
     this.#dirty.length = 0
   }
@@ -139,6 +147,10 @@ export class ClientTable {
     for (const client of this.#dirty) client.dirty = false
     this.#dirty.length = 0
     for (const client of this) client.journaled = client.sessions > 0
+  }
+
+  #belongsInJournal(client: Client): boolean {
+    return this.#clients[client.index] === client && (client.journaled || client.sessions > 0)
   }
 
   #insert(record: ClientRecord, journaled: boolean): Client {

@@ -1,18 +1,12 @@
+import { refusalOf } from './admission.ts'
+import { Adoptions } from './adoptions.ts'
 import { type Application, type ApplicationTable, noTotals, type Totals } from './applications.ts'
 import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './client-table.ts'
 import { Holdings } from './holdings.ts'
-import type {
-  AcquireDecision,
-  EndedSession,
-  RefusalReason,
-  ReleaseCause,
-  ResumeDecision,
-  SessionPolicy,
-} from './policy.ts'
+import type { AcquireDecision, EndedSession, ReleaseCause, ResumeDecision, SessionPolicy } from './policy.ts'
 import type { RecordSink, SessionRecord } from './records.ts'
-import { type TokenSigner, verifySignedToken } from './signed-token.ts'
+import type { TokenSigner } from './signed-token.ts'
 import { NONE } from './slot-table.ts'
-import { parseToken } from './token.ts'
 
 export interface CounterOptions {
   readonly policy: SessionPolicy
@@ -30,15 +24,13 @@ export interface CounterOptions {
 export class SessionCounter {
   readonly totals: Totals = noTotals()
   readonly #holdings: Holdings
-  readonly #previousSigner: TokenSigner | null
-  readonly #adopted = new Set<string>()
-  #adoptUntil = Number.NEGATIVE_INFINITY
+  readonly #adoptions: Adoptions
   #policy: SessionPolicy
   #draining = false
 
   constructor(options: CounterOptions) {
     this.#policy = options.policy
-    this.#previousSigner = options.previousSigner
+    this.#adoptions = new Adoptions(options.previousSigner)
     this.#holdings = new Holdings(options.policy, options.nonces)
   }
 
@@ -119,7 +111,7 @@ export class SessionCounter {
       this.#holdings.resume(client, existing)
       return this.#granted(existing, true)
     }
-    const reason = this.#refusal(client, application)
+    const reason = this.#draining ? 'draining' : refusalOf(this.#policy, client, application, this.inUse)
     if (reason !== null) {
       application.denied++
       this.totals.denied.set(reason, (this.totals.denied.get(reason) ?? 0) + 1)
@@ -144,15 +136,16 @@ export class SessionCounter {
     const replaced: Record<string, string> = {}
     let resumed = 0
     for (const token of tokens) {
-      const slot = this.#holdings.find(token)
-      const adopted = slot === NONE ? this.#adopt(client, token, now) : null
-      if (slot !== NONE) this.#holdings.resume(client, slot)
-      else if (adopted !== null) replaced[token] = adopted
-      else {
-        unknown.push(token)
+      if (this.#resumeOne(client, token)) {
+        resumed++
         continue
       }
-      resumed++
+      const adopted = this.#adopt(client, token, now)
+      if (adopted === null) unknown.push(token)
+      else {
+        replaced[token] = adopted
+        resumed++
+      }
     }
     return { resumed, unknown, replaced }
   }
@@ -160,9 +153,9 @@ export class SessionCounter {
   /** Takes all orphaned sessions of the client. */
   resumeAll(client: Client): ResumeDecision {
     let resumed = 0
-    for (const { sessions } of client.cohorts) {
-      while (sessions.head !== NONE) {
-        this.#holdings.resume(client, sessions.head)
+    for (const cohort of client.cohorts) {
+      while (cohort.head !== NONE) {
+        this.#holdings.resume(client, cohort.head)
         resumed++
       }
     }
@@ -173,6 +166,7 @@ export class SessionCounter {
 
   /** Releases what nobody resumed in time and what is older than its application allows; gives the latter. */
   expire(now: number): EndedSession[] {
+    this.#adoptions.expire(now)
     for (const cohort of this.#holdings.cohorts) {
       if (cohort.deadline <= now) this.#endCohort(cohort, 'orphan-timeout')
     }
@@ -196,7 +190,7 @@ export class SessionCounter {
     let released = 0
     for (const cohort of this.#holdings.cohorts) {
       if (cohort.process?.pid !== dead.pid || cohort.process.startTime !== dead.startTime) continue
-      released += cohort.sessions.size
+      released += cohort.size
       this.#endCohort(cohort, 'dead-process')
     }
     return released
@@ -206,8 +200,9 @@ export class SessionCounter {
 
   /** Takes what an earlier run left in the journal. Every session starts orphaned, with a new window. */
   restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
-    this.#adoptUntil = now + this.#policy.resumeWindowMs
-    this.#holdings.restore(clients, sessions, this.#adoptUntil)
+    const deadline = now + this.#policy.resumeWindowMs
+    this.#adoptions.openUntil(deadline)
+    this.#holdings.restore(clients, sessions, deadline)
     this.totals.peak = this.inUse
   }
 
@@ -235,15 +230,12 @@ export class SessionCounter {
 
   // ---- the parts
 
-  #refusal(client: Client, application: Application): RefusalReason | null {
-    const policy = this.#policy
-    if (this.#draining) return 'draining'
-    if (policy.refusal !== null) return policy.refusal
-    if (!application.featureLicensed) return 'feature-not-licensed'
-    if (client.sessions >= policy.maxSessionsPerClient) return 'client-limit-reached'
-    if (application.max !== null && application.inUse >= application.max) return 'application-limit-reached'
-    if (this.inUse >= policy.limit) return 'limit-reached'
-    return null
+  /** Whether the token was that of a held session, which the client holds now. */
+  #resumeOne(client: Client, token: string): boolean {
+    const slot = this.#holdings.find(token)
+    if (slot === NONE) return false
+    this.#holdings.resume(client, slot)
+    return true
   }
 
   #granted(slot: number, repeated: boolean): AcquireDecision {
@@ -270,7 +262,7 @@ export class SessionCounter {
   }
 
   #endCohort(cohort: OrphanCohort, cause: ReleaseCause): void {
-    while (cohort.sessions.head !== NONE) this.#end(cohort.sessions.head, cause)
+    while (cohort.head !== NONE) this.#end(cohort.head, cause)
   }
 
   #ended(slot: number, cause: ReleaseCause): EndedSession {
@@ -283,20 +275,16 @@ export class SessionCounter {
     }
   }
 
-  /** Counts a session again that the journal lost, on the proof of its signature. Gives the new token. */
+  /** Counts a session again that a crash lost, once, on the proof of its signature. Gives its new token. */
   #adopt(client: Client, token: string, now: number): string | null {
-    if (this.#previousSigner === null || now >= this.#adoptUntil || this.#adopted.has(token)) return null
-    const parsed = parseToken(token)
-    const proven = parsed === null ? null : verifySignedToken(token, parsed, this.#previousSigner)
+    const proven = this.#adoptions.prove(token, now)
     if (proven === null) return null
-    this.#adopted.add(token)
+    const { adoptedAs } = proven
+    if (adoptedAs !== null) return this.#resumeOne(client, adoptedAs) ? adoptedAs : null
+    const application = this.applications.restored(proven.application)
+    const adopted = this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt))
+    this.#adoptions.adopted(proven.lost, adopted)
     this.totals.adopted++
-    const held = client.byKey.get(proven.key)
-    if (held === undefined) {
-      const application = this.applications.restored(proven.application)
-      return this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt))
-    }
-    this.#holdings.resume(client, held)
-    return this.#holdings.tokenOf(held)
+    return adopted
   }
 }

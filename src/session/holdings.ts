@@ -17,7 +17,7 @@ export class Holdings {
   readonly applications: ApplicationTable
   readonly clients = new ClientTable()
   readonly cohorts = new Set<OrphanCohort>()
-  readonly #slots = new SlotTable()
+  readonly #slots = new SlotTable<Client['held'] | OrphanCohort>()
   readonly #nonces: () => number
   #orphaned = 0
 
@@ -84,13 +84,13 @@ export class Holdings {
     if (held.size === 0) return
     const cohort = this.#newCohort(client, deadline)
     this.#orphaned += held.size
-    while (held.head !== NONE) this.#slots.move(held.head, cohort.sessions, false)
+    while (held.head !== NONE) this.#slots.move(held.head, cohort, false)
   }
 
   /** Makes the session one that `client` holds, whoever held it before. */
   resume(client: Client, slot: number): void {
     const owner = this.clientOf(slot)
-    const cohort = this.#cohortOf(owner, slot)
+    const cohort = this.#cohortOf(slot)
     if (owner === client && cohort === null) return
     this.#slots.move(slot, client.held, owner !== client)
     if (owner !== client) this.#handOver(slot, owner, client)
@@ -102,7 +102,7 @@ export class Holdings {
   end(slot: number): void {
     const client = this.clientOf(slot)
     const key = this.#slots.key[slot]!
-    const cohort = this.#cohortOf(client, slot)
+    const cohort = this.#cohortOf(slot)
     this.#slots.free(slot)
     this.applications.at(this.#slots.application[slot]!).inUse--
     client.sessions--
@@ -119,18 +119,16 @@ export class Holdings {
       cohorts.set(record.index, this.#newCohort(this.clients.restore(record), deadline))
     }
     for (const record of sessions) {
-      const cohort = cohorts.get(record.client)
-      if (cohort === undefined) continue
-      const { slot } = record
-      this.#slots.restore(slot, cohort.sessions)
+      const { slot, client, application, key, grantedAt } = record
+      let cohort = cohorts.get(client)
+      if (cohort === undefined) {
+        // A damaged journal lost the client. The session was granted all the same, and its token proves it.
+        cohort = this.#newCohort(this.clients.restoreNameless(client), deadline)
+        cohorts.set(client, cohort)
+      }
+      this.#slots.restore(slot, cohort)
       this.#orphaned++
-      this.#fill(
-        slot,
-        cohort.client,
-        this.applications.restored(record.application),
-        record.key,
-        record.grantedAt,
-      )
+      this.#fill(slot, cohort.client, this.applications.restored(application), key, grantedAt)
       this.#slots.nonceHigh[slot] = record.nonceHigh
       this.#slots.nonceLow[slot] = record.nonceLow
     }
@@ -209,22 +207,20 @@ export class Holdings {
   }
 
   /** The cohort in which an orphaned session waits; null for a held one. */
-  #cohortOf(client: Client, slot: number): OrphanCohort | null {
+  #cohortOf(slot: number): OrphanCohort | null {
     const list = this.#slots.listOf(slot)
-    if (list === client.held) return null
-    for (const cohort of client.cohorts) if (cohort.sessions === list) return cohort
-    return null
+    return 'deadline' in list ? list : null
   }
 
   #newCohort(client: Client, deadline: number): OrphanCohort {
-    const cohort: OrphanCohort = { client, process: client.process, sessions: emptyList(), deadline }
+    const cohort: OrphanCohort = { ...emptyList(), client, process: client.process, deadline }
     this.cohorts.add(cohort)
     client.cohorts.add(cohort)
     return cohort
   }
 
   #dropIfEmpty(cohort: OrphanCohort): void {
-    if (cohort.sessions.size > 0) return
+    if (cohort.size > 0) return
     this.cohorts.delete(cohort)
     cohort.client.cohorts.delete(cohort)
     this.clients.forgetIfGone(cohort.client)

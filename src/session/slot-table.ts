@@ -21,7 +21,7 @@ const FIRST_CAPACITY = 1024
  * nothing that the garbage collector must trace. Slots are reused, last freed first, so that the journal's
  * hot pages stay few. The table also remembers which slots changed since the journal was last written.
  */
-export class SlotTable {
+export class SlotTable<List extends SlotList = SlotList> {
   client: Int32Array = new Int32Array(FIRST_CAPACITY)
   application: Uint16Array = new Uint16Array(FIRST_CAPACITY)
   nonceHigh: Float64Array = new Float64Array(FIRST_CAPACITY)
@@ -33,7 +33,7 @@ export class SlotTable {
   #flags = new Uint8Array(FIRST_CAPACITY)
   #next = new Int32Array(FIRST_CAPACITY)
   #previous = new Int32Array(FIRST_CAPACITY)
-  readonly #list: (SlotList | undefined)[] = []
+  readonly #list: (List | undefined)[] = []
   /** Slots above this one were never used. */
   #highest = 0
   readonly #free: number[] = []
@@ -54,8 +54,9 @@ export class SlotTable {
     return slot >= 0 && slot < this.#highest && (this.#flags[slot]! & LIVE) !== 0
   }
 
-  listOf(slot: number): SlotList | undefined {
-    return this.#list[slot]
+  /** The list that a held slot is on. */
+  listOf(slot: number): List {
+    return this.#list[slot]!
   }
 
   next(slot: number): number {
@@ -63,7 +64,7 @@ export class SlotTable {
   }
 
   /** Takes a free slot and puts it on `list`. The caller fills in the columns. */
-  take(list: SlotList): number {
+  take(list: List): number {
     const slot = this.#free.pop() ?? this.#grow()
     this.#hold(slot, list)
     this.#touch(slot)
@@ -71,7 +72,7 @@ export class SlotTable {
   }
 
   /** Puts a slot that the journal names back to where it was. Call `rebuildFree` after the last. */
-  restore(slot: number, list: SlotList): void {
+  restore(slot: number, list: List): void {
     while (this.#highest <= slot) this.#grow()
     this.#hold(slot, list)
     this.#flags[slot] = LIVE | JOURNALED
@@ -93,7 +94,7 @@ export class SlotTable {
   }
 
   /** Moves a held slot to another list. `touched` where the journal must learn of it. */
-  move(slot: number, list: SlotList, touched: boolean): void {
+  move(slot: number, list: List, touched: boolean): void {
     this.#unlink(slot)
     this.#link(slot, list)
     if (touched) this.#touch(slot)
@@ -129,7 +130,7 @@ export class SlotTable {
     this.#dirty.length = 0
   }
 
-  #hold(slot: number, list: SlotList): void {
+  #hold(slot: number, list: List): void {
     this.#flags[slot] = this.#flags[slot]! | LIVE
     this.#live++
     this.#link(slot, list)
@@ -142,7 +143,7 @@ export class SlotTable {
     this.#dirty.push(slot)
   }
 
-  #link(slot: number, list: SlotList): void {
+  #link(slot: number, list: List): void {
     const head = list.head
     this.#next[slot] = head
     this.#previous[slot] = NONE

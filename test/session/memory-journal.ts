@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import type { ClientRecord } from '../../src/session/client-table.ts'
+import type { SessionCounter } from '../../src/session/counter.ts'
+import type { RecordSink, SessionRecord } from '../../src/session/records.ts'
+
+/**
+ * A journal in memory. What a crash leaves behind is exactly what was committed, and each record must make
+ * sense at the moment it is told: a session's client is known, and nothing is removed that is not there.
+ */
+export class MemoryJournal implements RecordSink {
+  readonly clients = new Map<number, ClientRecord>()
+  readonly sessions = new Map<number, SessionRecord>()
+
+  commit(counter: SessionCounter): void {
+    counter.writeChanges(this)
+    counter.changesWritten()
+  }
+
+  /** Starts anew with all that is held, as after a disk that was full. */
+  rewrite(counter: SessionCounter): void {
+    this.clients.clear()
+    this.sessions.clear()
+    counter.writeAll(this)
+    counter.allWritten()
+  }
+
+  /** Gives what it holds to a counter that was just started. */
+  restore(counter: SessionCounter, now: number): void {
+    counter.restore([...this.clients.values()], [...this.sessions.values()], now)
+  }
+
+  removeClient(index: number): void {
+    assert.ok(this.clients.delete(index), `client ${index} is removed and was not there`)
+  }
+
+  putClient({ index, identity, label, process }: ClientRecord): void {
+    this.clients.set(index, { index, identity, label, process: process && { ...process } })
+  }
+
+  removeSession(slot: number): void {
+    assert.ok(this.sessions.delete(slot), `session ${slot} is removed and was not there`)
+  }
+
+  putSession(
+    slot: number,
+    client: number,
+    application: string,
+    key: string,
+    nonceHigh: number,
+    nonceLow: number,
+    grantedAt: number,
+  ): void {
+    assert.ok(this.clients.has(client), `session ${slot} names client ${client}, which is not there`)
+    this.sessions.set(slot, { slot, client, application, key, nonceHigh, nonceLow, grantedAt })
+  }
+}
+
+/** All that a counter holds, as a journal that was written anew would have it. */
+export function holdingsOf(counter: SessionCounter): MemoryJournal {
+  const everything = new MemoryJournal()
+  counter.writeAll(everything)
+  return everything
+}
