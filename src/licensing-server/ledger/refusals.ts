@@ -65,8 +65,8 @@ export const refusals = {
   },
   'request-outdated': {
     title: 'The request was already answered, and the machine was licensed anew since.',
-    describe: (of: { answeredAt: string }): Wording => ({
-      message: `This request was answered at ${of.answeredAt}, and a newer license was issued since.`,
+    describe: (of: { licensedAt: string }): Wording => ({
+      message: `This request was answered before; the machine was licensed anew at ${of.licensedAt}.`,
       hint: newRequest,
     }),
   },

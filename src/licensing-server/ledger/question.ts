@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import type { License } from '../../license/document.ts'
+import type { MachineRequest } from '../../license/machine-request.ts'
+import type { Act } from './events.ts'
+import { type Issue, type IssueDraft, type LedgerChange, type Pool, unitOf } from './model.ts'
+import { type Refusal, refusal } from './refusals.ts'
+
+/** A verified request, with everything that the decision may not make up itself. */
+export interface Question {
+  request: MachineRequest
+  /** Thumbprint of the machine key that signed it. */
+  jkt: string
+  /** Sessions that the installation wants to own in all; null: as many as it owns. */
+  wish: number | null
+  /** See digestOf. */
+  digest: string
+  /** Milliseconds since the epoch; the whole decision happens at this instant. */
+  now: number
+  /** True on the embedded demonstration server, whose licenses say so and may lack a fingerprint. */
+  demonstration: boolean
+  /** Ids for what the decision creates. */
+  fresh: { licenseId: string; installationId: string }
+}
+
+export type LicenseDecision =
+  | {
+      kind: 'issue'
+      /** To be signed; then the change and the issue are written together. */
+      license: License
+      change: LedgerChange
+      issue: IssueDraft
+    }
+  /** The request was answered before: the same license again, and nothing changes. */
+  | { kind: 'repeat'; issue: Issue }
+  /** `change`: what is written all the same, such as a suspicion; null: nothing. */
+  | { kind: 'refuse'; refusal: Refusal; change: LedgerChange | null }
+
+/** What a machine does by its own request. */
+export function machineAct({ now }: Question): Act {
+  return { by: 'machine', now }
+}
+
+export function refuse(of: Refusal, change: LedgerChange | null = null): LicenseDecision {
+  return { kind: 'refuse', refusal: of, change }
+}
+
+/** Of the request as it was sent and of what the sender wanted beside it. */
+export function digestOf(requestText: string, wish: number | null): string {
+  return createHash('sha256').update(`${requestText.trim()}\n${wish}`).digest('base64url')
+}
+
+/** The answer to a request that was answered before; null where it was not. */
+export function answerRepeat(
+  question: Pick<Question, 'request' | 'digest'>,
+  issue: Issue | null,
+  owned: { units: number; pool: Pool },
+): LicenseDecision | null {
+  if (issue === null || issue.requestId !== question.request.requestId) return null
+  if (issue.requestDigest === question.digest) return { kind: 'repeat', issue }
+  return refuse(refusal('request-id-reused', { units: owned.units, unit: unitOf(owned.pool.product) }))
+}
