@@ -2,32 +2,24 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { Fault, messageOf } from '../errors.ts'
-import type { ChainTrust } from '../license/chain.ts'
-import { fingerprintIfAny } from '../license/fingerprint.ts'
-import type { Lifecycle } from '../license/lifecycle.ts'
 import { SessionCounter } from '../session/counter.ts'
-import { signToken } from '../session/signed-token.ts'
+import { signToken, type TokenSigner } from '../session/signed-token.ts'
+import { readAccessToken } from './access-token.ts'
 import { monotonicNow, readBootId } from './clocks.ts'
 import { isLoopback } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
+import { openJournal, openState } from './databases.ts'
 import type { GrantReply } from './gateway/connection.ts'
 import { Gateway } from './gateway/gateway.ts'
-import { Journal } from './journal/journal.ts'
-import { watchFile } from './license/file-watch.ts'
-import { LicenseStore, type Reload } from './license/license-store.ts'
-import { LicenseTimekeeper } from './license/license-time.ts'
-import { readTrust } from './license/trust.ts'
+import type { Journal } from './journal/journal.ts'
+import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
 import { listenTcp, listenUnix } from './listen.ts'
 import type { Logger } from './log.ts'
-import { readMachineFacts } from './machine/facts.ts'
-import { loadOrCreateMachineKey } from './machine/machine-key.ts'
 import { createNonces } from './nonces.ts'
 import { processLives } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
 import { sessionPolicyOf } from './session-policy.ts'
-import { StateStore } from './state-store.ts'
+import type { StateStore } from './state-store.ts'
 import { openTokenSigners } from './token-keys.ts'
 import { licenseView, statusView } from './views.ts'
 
@@ -66,22 +58,28 @@ export async function startDaemon(config: Config, log: Logger, version: string):
   return daemon
 }
 
+interface Parts {
+  readonly config: Config
+  readonly log: Logger
+  readonly version: string
+  readonly bootId: string
+  readonly journal: Journal
+  readonly state: StateStore
+  readonly keeper: LicenseKeeper
+}
+
 class Daemon implements RunningDaemon {
   readonly addresses: { unix: string; tcp: AddressInfo | null }
+  readonly #parts: Parts
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
   readonly #instanceId = randomBytes(8).toString('hex')
-  readonly #state: StateStore
-  readonly #journal: Journal
-  readonly #timekeeper: LicenseTimekeeper
-  readonly #licenses: LicenseStore
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
   readonly #servers: Server[] = []
-  readonly #stopWatching: (() => void)[] = []
+  readonly #timers: NodeJS.Timeout[] = []
   #config: Config
-  #lifecycle: Lifecycle
   #accessToken: string | null = null
   #stopping: Promise<void> | null = null
 
@@ -89,69 +87,62 @@ class Daemon implements RunningDaemon {
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
     const bootId = readBootId()
-    const journal = openJournal(config, bootId, log)
+    // The journal first: whoever holds its lock is the daemon of this machine.
+    const journal = openJournal(config.runtimeDirectory, bootId, log)
+    let state: StateStore | null = null
     try {
-      const state = new StateStore(join(config.stateDirectory, 'state.db'), Date.now(), (movedTo, why) =>
-        log.error({ movedTo, why }, 'The state database was damaged and was set aside; a new one is begun.'),
-      )
-      const timekeeper = new LicenseTimekeeper(state, { wallNow: Date.now, monotonicNow })
-      const licenses = await openLicenses(config, state, timekeeper, log)
-      return new Daemon({ config, log, version, bootId, journal, state, timekeeper, licenses })
+      state = openState(config.stateDirectory, log)
+      const clocks = { wallNow: Date.now, monotonicNow }
+      const keeper = await LicenseKeeper.open({ config, archive: state, clocks, log })
+      return new Daemon({ config, log, version, bootId, journal, state, keeper })
     } catch (error) {
       journal.close()
+      state?.close()
       throw error
     }
   }
 
-  private constructor(parts: {
-    config: Config
-    log: Logger
-    version: string
-    bootId: string
-    journal: Journal
-    state: StateStore
-    timekeeper: LicenseTimekeeper
-    licenses: LicenseStore
-  }) {
-    const { config, log, version, bootId, journal, state, licenses } = parts
+  private constructor(parts: Parts) {
+    const { config, log, version, bootId, journal, state, keeper } = parts
+    this.#parts = parts
     this.#config = config
     this.#log = log
-    this.#journal = journal
-    this.#state = state
-    this.#timekeeper = parts.timekeeper
-    this.#licenses = licenses
-    this.#lifecycle = licenses.lifecycle()
     this.addresses = { unix: config.listen.unix.path, tcp: null }
     const instanceId = this.#instanceId
     const signers = openTokenSigners(state, { instanceId, bootId })
+    const policy = () => sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config)
     this.#counter = new SessionCounter({
-      policy: this.#policy(),
+      policy: policy(),
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
     this.#restore()
     this.#gateway = new Gateway({
       counter: this.#counter,
-      policy: () => this.#policy(),
+      policy,
       bounds: () => this.#config.bounds,
       accessToken: () => this.#accessToken,
       version,
       instanceId,
-      status: () => this.#status(version),
-      license: () => this.#licenseView(),
+      status: () => this.#status(),
+      license: () => licenseView(keeper, this.#counter.limit, keeper.rejection),
       processLives,
       now: monotonicNow,
       commit: () => journal.commit(this.#counter),
       seal: grant => (journal.degraded ? sealed(grant, signers.current) : grant.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
-        connectionClosed: (cause, label) =>
-          this.#warn(`closed ${cause}`, { cause, client: label }, 'A connection was closed.'),
+        connectionClosed: (cause, client) =>
+          this.#warn(`closed ${cause}`, { cause, client }, 'A connection was closed.'),
         fault: error =>
           log.error({ error }, 'A request met a fault of the daemon; its connection is closed.'),
       },
     })
-    log.info({ version, instanceId, ...this.#licenseFields() }, `sessiond starts. ${this.#lifecycle.message}`)
+    keeper.onChange = before => this.#licenseChanged(before)
+    log.info(
+      { version, instanceId, ...licenseFields(keeper) },
+      `sessiond starts. ${keeper.lifecycle.message}`,
+    )
   }
 
   async listen(): Promise<void> {
@@ -159,10 +150,8 @@ class Daemon implements RunningDaemon {
     if (tcp.enabled) {
       this.#accessToken = readAccessToken(tcp.tokenFile)
       const local = isLoopback(tcp.host)
-      const tls =
-        tcp.tls === null ? null : { cert: readFileSync(tcp.tls.certFile), key: readFileSync(tcp.tls.keyFile) }
       const door = () => ({ accessToken: this.#accessToken, hostMustBeLoopback: local, allowedOrigins })
-      const server = this.#gateway.createServer({ door, tls, local })
+      const server = this.#gateway.createServer({ door, tls: readTls(tcp.tls), local })
       this.#servers.push(server)
       await listenTcp(server, tcp.host, tcp.port)
       this.addresses.tcp = server.address() as AddressInfo
@@ -171,25 +160,19 @@ class Daemon implements RunningDaemon {
     const server = this.#gateway.createServer({ door, tls: null, local: true })
     this.#servers.push(server)
     await listenUnix(server, unix)
-    this.#watch()
+    this.#startTimers()
     this.#log.info({ ...this.addresses }, 'sessiond listens.')
   }
 
   async reload(config: Config): Promise<void> {
     const restart = changedBeyondReload(this.#config, config)
-    if (restart.length > 0)
-      this.#log.warn({ keys: restart }, 'These settings changed and need a restart of the daemon.')
+    if (restart.length > 0) this.#log.warn({ keys: restart }, 'These settings need a restart of the daemon.')
     const { listen, stateDirectory, runtimeDirectory } = this.#config
     this.#config = { ...config, listen, stateDirectory, runtimeDirectory }
     this.#log.level = config.log.level
-    try {
-      if (listen.tcp.enabled) this.#accessToken = readAccessToken(listen.tcp.tokenFile)
-      this.#heed(await this.#licenses.renewTrust(await readTrust(config.license)))
-    } catch (error) {
-      // What was read before stays in force.
-      this.#log.error({ error }, `Not all could be reloaded: ${messageOf(error)}`)
-    }
-    this.#applyLicense(true)
+    await this.#parts.keeper.reload(this.#config)
+    this.#applyPolicy()
+    if (listen.tcp.enabled) this.#accessToken = readAccessToken(listen.tcp.tokenFile)
     this.#log.info('The configuration was reloaded.')
   }
 
@@ -200,52 +183,42 @@ class Daemon implements RunningDaemon {
 
   async #stop(reason: string): Promise<void> {
     const { drainMs } = this.#config.shutdown
-    this.#log.info(
-      { reason, inUse: this.#counter.inUse },
-      'sessiond stops. Sessions stay in the journal for the next start.',
-    )
+    const { inUse } = this.#counter
+    this.#log.info({ reason, inUse }, 'sessiond stops. Sessions stay in the journal for the next start.')
     this.#counter.drain()
     this.#gateway.notify('draining', { closesInMs: drainMs })
     await new Promise(resolve => setTimeout(resolve, drainMs))
     for (const server of this.#servers) server.close()
     await this.#gateway.closeAll(1001, 'going away', CLOSE_GRACE_MS)
-    this.#journal.commit(this.#counter)
-    this.#timekeeper.advance()
+    this.#parts.journal.commit(this.#counter)
+    this.#parts.keeper.advance()
     this.dispose()
     this.#log.info('sessiond stopped.')
   }
 
   /** Frees what is open. After `stop`, or where the start failed. */
   dispose(): void {
-    for (const stop of this.#stopWatching) stop()
+    for (const timer of this.#timers) clearInterval(timer)
     for (const server of this.#servers) {
       server.close()
       server.closeAllConnections()
     }
-    this.#journal.close()
-    this.#state.close()
+    this.#parts.keeper.close()
+    this.#parts.journal.close()
+    this.#parts.state.close()
   }
 
-  // ---- time and files
-
-  #watch(): void {
-    const every = (ms: number, act: () => void) => {
-      const timer = setInterval(act, ms)
-      this.#stopWatching.push(() => clearInterval(timer))
-    }
+  #startTimers(): void {
+    const { journal, keeper } = this.#parts
+    const every = (ms: number, act: () => void) => this.#timers.push(setInterval(act, ms))
     every(EXPIRE_EVERY_MS, () => this.#expire())
     every(LOOK_EVERY_MS, () => {
-      if (this.#journal.lost) this.#journal.abandon()
-      this.#journal.heal(this.#counter)
-      this.#applyLicense(false)
+      if (journal.lost) journal.abandon()
+      journal.heal(this.#counter)
+      keeper.look()
     })
-    every(ADVANCE_EVERY_MS, () => this.#timekeeper.advance())
-    this.#stopWatching.push(
-      watchFile(this.#config.license.file, async () => {
-        this.#heed(await this.#licenses.reload())
-        this.#applyLicense(false)
-      }),
-    )
+    every(ADVANCE_EVERY_MS, () => keeper.advance())
+    keeper.watch()
   }
 
   #expire(): void {
@@ -256,100 +229,50 @@ class Daemon implements RunningDaemon {
     }
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)
-    const leaked = this.#counter.totals.ended['orphan-timeout'] - leakedBefore
-    if (leaked > 0)
+    const sessions = this.#counter.totals.ended['orphan-timeout'] - leakedBefore
+    if (sessions > 0)
       this.#warn(
         'leaked',
-        { sessions: leaked },
-        'Sessions whose connection was lost were not resumed in time, and are free again.',
+        { sessions },
+        'Sessions of a lost connection were not resumed in time; they are free again.',
       )
   }
 
-  // ---- license
-
-  #policy() {
-    return sessionPolicyOf(this.#licenses.license, this.#lifecycle, this.#config)
-  }
-
-  /** Reports what came of looking at the license file. */
-  #heed(reload: Reload): void {
-    if (reload.outcome === 'unchanged') return
-    if (reload.outcome === 'rejected') {
-      const { code, message, hint } = reload.rejection
-      this.#log.error(
-        { code, hint },
-        `The license file was not taken; what was in force stays so. ${message}`,
-      )
-      return
-    }
-    witness(this.#timekeeper, reload)
-    this.#lifecycle = this.#licenses.lifecycle()
-    this.#log.info(this.#licenseFields(), 'A new license is in force.')
-  }
-
-  /** Brings the counter up to what license and time mean now, and tells whom it concerns. */
-  #applyLicense(configChanged: boolean): void {
-    const before = this.#lifecycle
-    const after = this.#licenses.lifecycle()
-    const limitBefore = this.#counter.limit
-    this.#lifecycle = after
-    const policy = this.#policy()
-    if (
-      configChanged ||
-      policy.limit !== limitBefore ||
-      before.state !== after.state ||
-      before.admits !== after.admits ||
-      before.message !== after.message
-    ) {
-      this.#counter.setPolicy(policy)
-    }
-    if (policy.limit !== limitBefore) {
-      this.#gateway.notify('limit.changed', { limit: policy.limit, inUse: this.#counter.inUse })
-    }
-    if (before.state === after.state && before.admits === after.admits && before.message === after.message)
-      return
-    const { state, admits, message } = after
+  #licenseChanged(before: Standing): void {
+    const { state, admits, message } = this.#parts.keeper.lifecycle
+    this.#applyPolicy()
+    const was = before.lifecycle
+    if (was.state === state && was.admits === admits && was.message === message) return
     this.#gateway.notify('license.changed', { state, admits, message })
-    if (before.state === state && before.admits === admits) return
-    const level = admits && (state === 'active' || state === 'expiring') ? 'info' : 'warn'
-    this.#log[level](
-      { from: before.state, ...this.#licenseFields(), hint: after.hint },
-      `The state of the license changed. ${message}`,
-    )
   }
 
-  // ---- views
+  /** Brings the counter up to what license and configuration mean now. */
+  #applyPolicy(): void {
+    const { keeper } = this.#parts
+    const limitBefore = this.#counter.limit
+    this.#counter.setPolicy(sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config))
+    const { limit, inUse } = this.#counter
+    if (limit !== limitBefore) this.#gateway.notify('limit.changed', { limit, inUse })
+  }
 
-  #status(version: string) {
+  #status() {
+    const { version, journal, keeper } = this.#parts
     const facts = {
       version,
       instanceId: this.#instanceId,
       uptimeSeconds: Math.floor((monotonicNow() - this.#startedAt) / 1000),
-      journalDegraded: this.#journal.degraded,
+      journalDegraded: journal.degraded,
       connections: this.#gateway.connections,
     }
-    return statusView(facts, this.#counter, this.#licenses.license, this.#lifecycle)
-  }
-
-  #licenseView() {
-    return licenseView(this.#licenses.license, this.#lifecycle, this.#counter.limit, this.#licenses.rejection)
-  }
-
-  #licenseFields() {
-    const { license } = this.#licenses
-    return {
-      license: this.#lifecycle.state,
-      licenseId: license?.licenseId ?? null,
-      generation: license?.generation ?? null,
-      limit: license?.maxSessions ?? 0,
-    }
+    return statusView(facts, this.#counter, keeper)
   }
 
   #restore(): void {
-    const { clients, sessions } = this.#journal.content
+    const { journal } = this.#parts
+    const { clients, sessions } = journal.content
     this.#counter.restore(clients, sessions, monotonicNow())
-    this.#journal.contentTaken()
-    this.#journal.commit(this.#counter)
+    journal.contentTaken()
+    journal.commit(this.#counter)
     const { inUse } = this.#counter
     if (inUse > 0)
       this.#log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
@@ -360,100 +283,12 @@ class Daemon implements RunningDaemon {
   }
 }
 
-function openJournal(config: Config, bootId: string, log: Logger): Journal {
-  return new Journal({
-    path: join(config.runtimeDirectory, 'journal.db'),
-    bootId,
-    wallNow: Date.now,
-    events: {
-      setAside: (path, movedTo, why) =>
-        log.error(
-          { path, movedTo, why },
-          'The journal could not be used and was set aside; what could be read of it is kept.',
-        ),
-      degraded: why =>
-        log.error(
-          { why, hint: 'Look at space and mode of runtimeDirectory; it heals by itself.' },
-          'The journal cannot be written: sessions are counted in memory only.',
-        ),
-      healed: () => log.info('The journal is written again.'),
-    },
-  })
+function readTls(files: Config['listen']['tcp']['tls']) {
+  return files === null ? null : { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) }
 }
 
-async function openLicenses(
-  config: Config,
-  state: StateStore,
-  timekeeper: LicenseTimekeeper,
-  log: Logger,
-): Promise<LicenseStore> {
-  const key = await loadOrCreateMachineKey(join(config.stateDirectory, 'machine'))
-  const { facts, unreadable } = readMachineFacts({
-    credentialsDirectory: process.env['CREDENTIALS_DIRECTORY'] ?? null,
-  })
-  if (unreadable.length > 0) log.warn({ unreadable }, 'Some facts of this machine could not be read.')
-  const licenses = new LicenseStore(
-    {
-      file: config.license.file,
-      version: config.product.version,
-      machine: { fingerprint: fingerprintIfAny(facts), jkt: key.jkt },
-      archive: state,
-      now: () => timekeeper.now(),
-      lastReactivationAt: () => null,
-    },
-    await trustOrNone(config, log),
-  )
-  const reload = await licenses.open()
-  if (reload.outcome === 'accepted') witness(timekeeper, reload)
-  if (reload.outcome === 'rejected') {
-    const { code, message, hint } = reload.rejection
-    log.error({ code, hint }, `The license file was not taken. ${message}`)
-  }
-  return licenses
-}
-
-/** Without roots no license can be believed; the daemon runs all the same, and says what is missing. */
-async function trustOrNone(config: Config, log: Logger): Promise<ChainTrust> {
-  try {
-    return await readTrust(config.license)
-  } catch (error) {
-    const hint = error instanceof Fault ? error.hint : undefined
-    log.error({ error, hint }, `No license can be believed: ${messageOf(error)}`)
-    return { trustedRoots: [], revoked: new Set() }
-  }
-}
-
-function witness(
-  timekeeper: LicenseTimekeeper,
-  { license, previous }: Extract<Reload, { outcome: 'accepted' }>,
-): void {
-  timekeeper.witness(
-    Date.parse(license.issuedAt),
-    previous === null || license.generation > previous.generation,
-  )
-}
-
-function sealed(grant: GrantReply, signer: Parameters<typeof signToken>[2]): string {
-  const { token, application, key } = grant
+function sealed({ token, application, key }: GrantReply, signer: TokenSigner): string {
   return signToken(token, { application, key, grantedAt: monotonicNow() }, signer)
-}
-
-function readAccessToken(file: string): string {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw tokenFault(file, `cannot be read (${messageOf(error)})`, error)
-  }
-  if (/^[\x21-\x7e]{16,512}$/.test(text)) return text
-  throw tokenFault(file, 'must hold 16 to 512 printable characters without spaces')
-}
-
-function tokenFault(file: string, why: string, cause?: unknown): Fault {
-  return new Fault('token-file-invalid', `The access token of the TCP listener, ${file}, ${why}.`, {
-    hint: `Make one: (umask 027; openssl rand -hex 32 > ${file})`,
-    cause,
-  })
 }
 
 function changedBeyondReload(before: Config, after: Config): string[] {

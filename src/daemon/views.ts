@@ -1,8 +1,7 @@
-import type { License } from '../license/document.ts'
 import { formatInstant } from '../license/instant.ts'
-import type { Lifecycle } from '../license/lifecycle.ts'
 import type { ResultOf } from '../protocol/schemas.ts'
 import type { SessionCounter } from '../session/counter.ts'
+import type { Standing } from './license/license-keeper.ts'
 
 const MAX_APPLICATIONS_SHOWN = 256
 
@@ -18,8 +17,7 @@ export interface DaemonFacts {
 export function statusView(
   facts: DaemonFacts,
   counter: SessionCounter,
-  license: License | null,
-  lifecycle: Lifecycle,
+  { license, lifecycle }: Standing,
 ): ResultOf<'status.get'> {
   const { totals } = counter
   const ended = totals.ended
@@ -59,8 +57,7 @@ export function statusView(
 
 /** The result of `license.get`. */
 export function licenseView(
-  license: License | null,
-  lifecycle: Lifecycle,
+  { license, lifecycle }: Standing,
   limit: number,
   rejection: { code: string; message: string; hint: string | null; at: number } | null,
 ): ResultOf<'license.get'> {

@@ -15,7 +15,7 @@ export interface Journalled {
 /** What the operator must hear of the journal. Each is told once, when it changes. */
 export interface JournalEvents {
   /** A file that could not be used was moved away; what could be read of it was taken over. */
-  setAside(path: string, movedTo: string, why: string): void
+  setAside(movedTo: string, why: string): void
   /** It cannot be written: sessions are counted in memory only, until it heals. */
   degraded(why: string): void
   healed(): void
@@ -135,7 +135,7 @@ export class Journal {
     } catch (error) {
       if (classify(error) !== 'unusable') throw error
       this.#closeDatabase()
-      events.setAside(path, setAside(path, wallNow()), messageOf(error))
+      events.setAside(setAside(path, wallNow()), messageOf(error))
       this.#database = new JournalDatabase(path)
       this.#database.load(bootId)
       this.#mustRewrite = true

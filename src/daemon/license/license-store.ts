@@ -22,7 +22,6 @@ export interface LicenseStoreOptions {
   readonly archive: LicenseArchive
   /** License time (license/license-time.ts). */
   readonly now: () => number
-  readonly lastReactivationAt: () => number | null
 }
 
 /** Why the newest license file was not taken. */
@@ -70,8 +69,7 @@ export class LicenseStore {
 
   /** What the license in force means now. */
   lifecycle(): Lifecycle {
-    const clock = { now: this.#options.now(), lastReactivationAt: this.#options.lastReactivationAt() }
-    const lifecycle = lifecycleOf(this.#license, clock, { matches: this.#machineMatches })
+    const lifecycle = lifecycleOf(this.#license, this.#clock(), { matches: this.#machineMatches })
     if (this.#license !== null || this.#problem === null) return lifecycle
     return { ...lifecycle, message: this.#problem.message, hint: this.#problem.hint }
   }
@@ -122,12 +120,16 @@ export class LicenseStore {
   }
 
   async #judgeArchive(): Promise<void> {
-    const { archive, now, lastReactivationAt } = this.#options
-    const clock = { now: now(), lastReactivationAt: lastReactivationAt() }
-    const judged = await judgeLicenseInForce(archive.latestLicense(), this.#context(), clock)
+    const { archive } = this.#options
+    const judged = await judgeLicenseInForce(archive.latestLicense(), this.#context(), this.#clock())
     this.#license = judged.license
     this.#machineMatches = judged.lifecycle.state !== 'machine-mismatch'
     this.#problem = judged.problem
+  }
+
+  /** Each reactivation brings a license, so its date of issue is the last time the server was heard of. */
+  #clock() {
+    return { now: this.#options.now(), lastReactivationAt: null }
   }
 
   #context() {

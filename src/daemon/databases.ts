@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import { Journal } from './journal/journal.ts'
+import type { Logger } from './log.ts'
+import { StateStore } from './state-store.ts'
+
+/** Opens the journal in the runtime directory; the operator hears in the log what becomes of it. */
+export function openJournal(directory: string, bootId: string, log: Logger): Journal {
+  return new Journal({
+    path: join(directory, 'journal.db'),
+    bootId,
+    wallNow: Date.now,
+    events: {
+      setAside: (movedTo, why) =>
+        log.error(
+          { movedTo, why },
+          'The journal was unusable and was set aside; what could be read of it is kept.',
+        ),
+      degraded: why => {
+        const hint = `Look at the space, owner and mode of ${directory}; it heals by itself.`
+        log.error({ why, hint }, 'The journal cannot be written: sessions are counted in memory only.')
+      },
+      healed: () => log.info('The journal is written again.'),
+    },
+  })
+}
+
+/** Opens the state database in the state directory. */
+export function openState(directory: string, log: Logger): StateStore {
+  return new StateStore(join(directory, 'state.db'), Date.now(), (movedTo, why) =>
+    log.error({ movedTo, why }, 'The state database was damaged and was set aside; a new one is begun.'),
+  )
+}
