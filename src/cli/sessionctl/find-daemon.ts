@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import { DEFAULT_CONFIG_FILE, type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
 import type { Terminal } from '../terminal.ts'
@@ -41,7 +41,9 @@ export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
   if (isNamed || exists(DEFAULT_CONFIG_FILE) || !exists(demo)) {
     return loadConfig({ file: args.config, environment, workingDirectory })
   }
-  terminal.say(`Using the demonstration in ${demo}, since there is no ${DEFAULT_CONFIG_FILE}.`)
+  terminal.say(
+    `Using the demonstration in ${dirname(DEMO_CONFIG_FILE)}, as there is no ${DEFAULT_CONFIG_FILE}.`,
+  )
   return loadConfig({ file: demo, environment, workingDirectory })
 }
 

@@ -43,6 +43,7 @@ export const hold = defineCommand({
     const client = new SessionClient({
       socketPath,
       clientId: `sessionctl-hold-${process.pid}`,
+      maxPending: MAX_SESSIONS,
       ...application,
     })
     sayEvents(client, terminal)
@@ -53,6 +54,7 @@ export const hold = defineCommand({
       if (granted > 0) await holdOn(args.for, granted, signal, terminal)
       return denied === 0 ? exitCode.ok : exitCode.negative
     } finally {
+      client.removeAllListeners()
       await client.close()
     }
   },
@@ -100,7 +102,6 @@ async function holdOn(
   // Without a time: as long as a timer can be.
   const milliseconds = seconds === undefined ? 2 ** 31 - 1 : seconds * 1000
   await delay(milliseconds, undefined, { signal }).catch(() => {})
-  terminal.say(`Released ${what}.`)
 }
 
 /** What happens while sessions are held. */

@@ -72,7 +72,7 @@ function documentLines(license: License): string[] {
   const within = reactivation.requiredWithinDays
   return [
     field('Customer', `${license.customer.name} (${license.customer.id})`),
-    field('Product', `${license.product} ${license.versions.from} to ${license.versions.to}`),
+    field('Product', `${license.product}, versions ${license.versions.from} to ${license.versions.to}`),
     field('Sessions', license.deactivated ? 'none: deactivated' : String(license.maxSessions)),
     field('Features', license.features.join(', ') || 'none'),
     field('Issued', sayDate(license.issuedAt)),

@@ -26,13 +26,13 @@ export async function knock(socket: string): Promise<void> {
 function knockFault(socket: string, error: NodeJS.ErrnoException): Fault {
   if (error.code === 'ENOENT') {
     return new Fault('daemon-not-running', `sessiond is not running: there is no socket ${socket}.`, {
-      hint: 'Start it with: systemctl start sessiond. Or name its socket: --socket PATH. To try it out: npm start',
+      hint: 'Start it with: systemctl start sessiond, or the demonstration with: npm start. Or name its socket: --socket PATH',
       cause: error,
     })
   }
   if (error.code === 'ECONNREFUSED') {
     return new Fault('daemon-not-running', `sessiond is not running: nobody listens on ${socket}.`, {
-      hint: 'Start it with: systemctl start sessiond. Its log says why it ended: journalctl -u sessiond',
+      hint: 'Start it with: systemctl start sessiond, or the demonstration with: npm start. Its log says why it ended.',
       cause: error,
     })
   }

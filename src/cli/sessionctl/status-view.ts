@@ -41,7 +41,7 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
     `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use, ${free} free${orphaned}; peak ${status.peak}`,
     `Granted      ${status.granted} since the start, ${status.released} released, ${status.leaked} leaked`,
     `Denied       ${deniedText(status.denied)}`,
-    `Connections  ${status.connections} of ${status.clients} ${status.clients === 1 ? 'client' : 'clients'}`,
+    `Connections  ${status.connections} of ${status.clients} ${status.clients === 1 ? 'client' : 'clients'}, this command included`,
     `Daemon       ${status.version}, up ${durationText(status.uptimeSeconds)}${daemonRemarks(status, terminal)}`,
   ]
   if (status.applications.length > 0) lines.push('', ...applicationLines(status))

@@ -2,6 +2,7 @@ import type { LoadedConfig } from '../../daemon/config/load.ts'
 import { createLogger, type Logger } from '../../daemon/log.ts'
 import { messageOf } from '../../errors.ts'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
+import { programVersion } from '../program.ts'
 
 /**
  * A signal that comes again within this time is the same one: `npm start` passes on what the terminal sends
@@ -28,7 +29,7 @@ export async function serve(load: () => LoadedConfig, onListening: () => void = 
   const stop = stopSignal(log)
   // Loaded late, so that a wrong configuration is told without loading SQLite.
   const { startDaemon } = await import('../../daemon/daemon.ts')
-  const daemon = await startDaemon(config, log)
+  const daemon = await startDaemon(config, log, programVersion())
   let reloading = Promise.resolve()
   process.on('SIGHUP', () => {
     reloading = reloading.then(() => reload(load, log, next => daemon.reload(next)))
@@ -67,7 +68,6 @@ async function reload(
   try {
     const { config, warnings } = load()
     for (const warning of warnings) log.warn(warning)
-    log.level = config.log.level
     await apply(config)
   } catch (error) {
     log.error({ error }, `reload failed, everything stays as it was: ${messageOf(error)}`)
