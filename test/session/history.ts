@@ -136,7 +136,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('process-dies' as const), process }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('policy' as const), policy }) },
   { weight: 1, arbitrary: fc.constant({ do: 'drain' as const }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'journal-breaks' as const }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'journal-breaks' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'journal-heals' as const }) },
 )
 

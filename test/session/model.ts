@@ -79,6 +79,11 @@ export class Model {
     return new Set([...this.attached, ...[...this.sessions.values()].map(session => session.client)])
   }
 
+  /** The held session that a token proves: what follows the nonce matters only for lost ones. */
+  named(token: string): ModelSession | undefined {
+    return this.sessions.get(token.split('.').slice(0, 2).join('.'))
+  }
+
   of(client: ModelClient): ModelSession[] {
     return [...this.sessions.values()].filter(session => session.client === client)
   }
