@@ -130,7 +130,7 @@ export class Admissions implements SessionOwner {
   granted(entry: AcquireEntry, token: string): void {
     const { key, session } = entry
     if (session !== undefined) {
-      session.token = token
+      session.renew(token)
       this.#reclaiming.delete(key)
       return
     }
@@ -192,8 +192,7 @@ export class Admissions implements SessionOwner {
   /** The reply to a resume: sessions that are unknown to the daemon are asked for again, before all others. */
   resumed({ sessions }: ResumeEntry, result: ResultOf<'session.resume'>): void {
     for (const [token, replacement] of Object.entries(result.replaced)) {
-      const session = sessions.get(token)
-      if (session !== undefined) session.token = replacement
+      sessions.get(token)?.renew(replacement)
     }
     const reclaims: AcquireEntry[] = []
     for (const token of result.unknown) {

@@ -251,11 +251,8 @@ export class ClientCore {
 
   /** Closing is done, or has taken long enough. */
   #finish(): void {
-    const connected = this.#link.state === 'ready'
-    this.#port.disconnect(connected ? DONE : undefined)
-    const fault = this.#over ?? closedFault()
-    if (connected) this.#port.emit('disconnected', { code: DONE, fault, retryInMs: null })
-    this.#end(fault)
+    this.#port.disconnect(DONE)
+    this.#end(this.#over ?? closedFault())
   }
 
   #end(fault: Fault): void {

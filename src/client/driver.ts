@@ -70,7 +70,7 @@ export class Driver implements CorePort {
     }
     if (this.#flushing) return
     this.#flushing = true
-    queueMicrotask(this.#flush)
+    setImmediate(this.#flush)
   }
 
   wakeAt(instant: number): void {

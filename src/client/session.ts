@@ -34,7 +34,8 @@ export class HeldSession implements Session {
   readonly key: string
   readonly application: string | undefined
   state: SessionState = 'held'
-  token: string
+  // Not a plain property, so that it does not get into the logs of those who print a session.
+  #token: string
   readonly #owner: SessionOwner
   #release: Promise<boolean> | undefined = undefined
 
@@ -42,7 +43,16 @@ export class HeldSession implements Session {
     this.#owner = owner
     this.key = key
     this.application = application
-    this.token = token
+    this.#token = token
+  }
+
+  get token(): string {
+    return this.#token
+  }
+
+  /** The daemon knows the session under a new token now. */
+  renew(token: string): void {
+    this.#token = token
   }
 
   release(): Promise<boolean> {
