@@ -171,8 +171,9 @@ export const partNames: Record<FingerprintPart, string> = {
 function explain(matches: boolean, differing: FingerprintPart[]): string {
   const names = differing.map(part => partNames[part]).join(', ')
   if (matches && differing.length === 0) return 'Every licensed part of this machine is unchanged.'
-  if (matches) return `This is the licensed machine: only its ${names} differs, and one part may.`
-  if (differing.length > 1)
-    return `This is another machine: its ${names} differ from the licensed ones, and only one part may.`
-  return `This is another machine: its ${names} differs, and nothing else in the license tells it from others.`
+  if (matches) return `This is the licensed machine: one part differs (${names}), and one may.`
+  if (differing.length > 1) {
+    return `This is another machine: ${differing.length} parts differ (${names}), and only one may.`
+  }
+  return `This is another machine: one part differs (${names}), and no other in the license tells machines apart.`
 }

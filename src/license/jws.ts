@@ -53,9 +53,10 @@ function notParsable(why: string): { ok: false; flaw: JwsFlaw } {
   return { ok: false, flaw: { kind: 'not-parsable', why } }
 }
 
-/** Null where the text is not the one canonical spelling of its bytes, so that no document has a second one. */
+/** Null where the text is empty or not the one canonical spelling of its bytes, so that no document has a second one. */
 function decodeBase64url(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64url')
+  if (bytes.length === 0) return null
   return bytes.toString('base64url') === text ? bytes : null
 }
 
