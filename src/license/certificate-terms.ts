@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import { DerFlaw, derTag, readDer, readDerList, readDerWhole } from './der.ts'
 
 /**
@@ -52,8 +53,8 @@ export function readCertificateTerms(der: Uint8Array): CertificateTerms | { flaw
   try {
     return readTerms(der)
   } catch (error) {
-    if (error instanceof DerFlaw) return { flaw: error.message }
-    throw error
+    // Whatever cannot be read is refused: a certificate is believed only where all of it was understood.
+    return { flaw: messageOf(error) }
   }
 }
 

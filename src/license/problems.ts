@@ -130,7 +130,7 @@ export const licenseProblems = {
   'license-other-machine': {
     title: 'It is locked to another machine.',
     describe: (of: { explanation: string }) => ({
-      message: `The license is locked to another machine. ${of.explanation}`,
+      message: `The license does not fit this machine. ${of.explanation}`,
       hint: `\`sessionctl fingerprint\` compares the parts. ${askForLicense}`,
     }),
   },

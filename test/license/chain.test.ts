@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { test } from 'tap'
 import { type ChainTrust, keySha256, nameOf, readTrustedRoots, verifyChain } from '../../src/license/chain.ts'
 import {
@@ -140,9 +140,27 @@ test('who may sign licenses', async t => {
   )
 })
 
+/** Made with openssl, since forge makes RSA only: a key on P-256, signed by an RSA key that was thrown away. */
+const elliptic = new X509Certificate(`-----BEGIN CERTIFICATE-----
+MIICXTCBxgIUWGAQo9ma6objroqFEn8MHSVjCq0wDQYJKoZIhvcNAQELBQAwDzEN
+MAsGA1UEAwwEUm9vdDAeFw0yNjExMjQwMjUyMjdaFw0zNTAyMTAwMjUyMjdaMBMx
+ETAPBgNVBAMMCEVsbGlwdGljMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEj6hE
+thpO3w7bMs3T7f2yPEvWaI5dIte/Rbkf393tPQvqjgXlQZjqFMa6yLl3PeMI27A5
+YdcBhdYfXT8NLC+9yTANBgkqhkiG9w0BAQsFAAOCAYEAWTyPgCgcccPIAPIv1MZy
+9ZJnMm9G2f7/4tP3f5yn9MyH02+foaDXwxgmRqXFFJUDzjWDs1ogp+/oSA4yXCGG
+hgAwldpUCsrDxOP9lXZQLHlGbhKbng1GLUBIC0fFdw15qAi36kwuOSDsVEk9lK2U
++DZc1nDo9eVienYxFV3fymtKJb1VrNc1TkKcO/HOar8rTRR6cfWivy47EhXiWP/m
+devnp57urh10LDf4/vSZBfJmFUF6UWXCTYa30y5t+8qeDWDfD1Xtg+L8tdJo0qHL
+Af46rooNtkV8bpDEsgEGA8BQHRER7322RzQr8mPZkN+2pllpVFBHztM4sfhtDJ/c
+xtuVYIsd9gJUWRzwPjrenOlJLbHLLtiQAGh9dRFurtIgA4PgEkfR+mrx6v/bP0Vn
+xifbCPTNeKz9vfiegGO6N7C1S2z3/wDeoXK7WQelgKsJNJza8Ud8Vs8M9GtWJElB
+hZETT3Q0y34E5vGSOZK0QR/v8Qezuo9DUNRrcYR2mgW7
+-----END CERTIFICATE-----`)
+
 test('weak certificates', async t => {
   t.match(judge(x5cOf(makeIssuing({ digest: 'sha1' }))), /untrusted.*algorithm that is not accepted/)
   t.match(judge(x5cOf(makeIssuing({ key: makeRsa(2048) }))), /untrusted.*RSA key of 3072 to 8192 bits/)
+  t.match(judge(x5cOf(elliptic)), /untrusted.*Elliptic does not have an RSA key/)
   const weakKey = makeRsa(2048)
   const weakRoot = makeRoot({ key: weakKey })
   const underIt = makeIssuing({ issuer: { subject: 'Root', key: weakKey } })

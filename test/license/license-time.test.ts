@@ -108,6 +108,10 @@ test('a license that was held back does not turn back the time that was run', as
   t.equal(licenseTime(heldBack, clock), proven, 'signed time and the time run since are proven')
 })
 
+test('before the first license nothing is proven', async t => {
+  t.match(run(unsetLicenseClock, start, 2 * hour), { highWater: start + 2 * hour, provenAt: 0 })
+})
+
 test('run time is never negative', async t => {
   t.equal(advanceLicenseClock(settled, start, -hour).highWater, start)
 })

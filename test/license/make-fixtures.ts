@@ -157,5 +157,8 @@ writeText('root.pem', root.toString())
 writeText('valid.license', await sign(makeLicense()))
 writeText('in-grace.license', await signed({ expiresAt: '2026-11-10T23:59:59Z' }))
 writeText('deactivated.license', await signed({ deactivated: true, maxSessions: 0, generation: 4 }))
-writeText('demonstration.license', await signed({ demonstration: true, fingerprint: null, maxSessions: 10 }))
+writeText(
+  'demonstration.license',
+  await signed({ demonstration: true, fingerprint: null, maxSessions: 10, expiresAt: null }),
+)
 for (const [code, text] of Object.entries(await wrongFiles())) writeText(`${code}.license`, text)
