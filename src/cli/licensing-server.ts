@@ -3,5 +3,6 @@ import { checkNode } from './node-version.ts'
 
 if (checkNode('licensing-server')) {
   const { main } = await import('./licensing-server/program.ts')
-  await main()
+  const { processTerminal } = await import('./terminal.ts')
+  process.exitCode = await main(process.argv.slice(2), processTerminal())
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'yargs'
 import { Fault } from '../errors.ts'
 import { type ExitCode, exitCode, exitCodeOfFault } from './exit-codes.ts'
-import { processTerminal, reportFault, type Terminal } from './terminal.ts'
+import { reportFault, type Terminal } from './terminal.ts'
 
 /** One command of a program: its words, its options, and what it does. */
 export interface CommandSpec<T> {
@@ -13,36 +13,43 @@ export interface CommandSpec<T> {
   run(args: ArgumentsCamelCase<T>, terminal: Terminal): ExitCode | Promise<ExitCode>
 }
 
+/** One run of a program: where it runs, and how it ends. */
+interface Run {
+  terminal: Terminal
+  code: ExitCode
+}
+
 /** A command that can be handed to `runProgram`. */
-export type Command = CommandModule
+export type Command = (run: Run) => CommandModule
 
 /** `builder` and `run` of one command agree on their options; between commands they differ. */
 export function defineCommand<T>(spec: CommandSpec<T>): Command {
-  const { command, describe, builder, run } = spec
-  const handler = async (args: ArgumentsCamelCase<T>) => {
-    const terminal = processTerminal()
-    try {
-      process.exitCode = await run(args, terminal)
-    } catch (error) {
-      process.exitCode = exitCodeOfFault(reportFault(terminal, error, args['json'] === true))
+  return current => {
+    const { command, describe, builder } = spec
+    const handler = async (args: ArgumentsCamelCase<T>) => {
+      try {
+        current.code = await spec.run(args, current.terminal)
+      } catch (error) {
+        current.code = exitCodeOfFault(reportFault(current.terminal, error, args['json'] === true))
+      }
     }
+    return { command, describe, builder, handler } as unknown as CommandModule
   }
-  return { command, describe, builder, handler } as unknown as Command
 }
 
 /** A command that only holds others, such as `license` with `show`, `check` and `install`. */
 export function commandGroup(command: string, describe: string, commands: Command[]): Command {
-  return {
+  return current => ({
     command: `${command} <command>`,
     describe,
-    builder: argv => withCommands(argv, commands),
+    builder: argv => withCommands(argv, commands, current),
     handler: () => {},
-  }
+  })
 }
 
-function withCommands(argv: Argv, commands: Command[]): Argv {
+function withCommands(argv: Argv, commands: Command[], current: Run): Argv {
   let result = argv
-  for (const command of commands) result = result.command(command)
+  for (const command of commands) result = result.command(command(current))
   return result.demandCommand(1, 'Name a command.')
 }
 
@@ -59,8 +66,9 @@ export interface ProgramSpec {
   examples: [command: string, meaning: string][]
 }
 
-/** Parses the command line and runs one command. The process ends when nothing is left to do. */
-export async function runProgram(spec: ProgramSpec, args: string[] = process.argv.slice(2)): Promise<void> {
+/** Parses a command line, runs its command and returns the exit code. */
+export async function runProgram(spec: ProgramSpec, args: string[], terminal: Terminal): Promise<ExitCode> {
+  const current: Run = { terminal, code: exitCode.ok }
   const program = yargs(args)
     .scriptName(spec.name)
     .usage(`${spec.describe}\n\nUsage: $0 <command> [options]`)
@@ -73,21 +81,25 @@ export async function runProgram(spec: ProgramSpec, args: string[] = process.arg
     .completion('completion', 'Print the script that completes this program in bash and zsh')
     .version(programVersion())
     .alias('help', 'h')
-    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .wrap(Math.min(110, terminal.columns))
     .epilogue(
       'Exit codes: 0 done, 1 fault, 2 wrong usage or configuration, 3 the answer is no. Manual: docs/cli.md',
     )
     .exitProcess(false)
-    .fail((message, error) => failUsage(spec.name, args, message, error))
-  await withCommands(program, spec.commands).parseAsync()
+    .fail((message, error) => {
+      throw error?.name === 'YError' || !error ? usageFault(spec.name, error?.message ?? message) : error
+    })
+  try {
+    await withCommands(program, spec.commands, current).parseAsync()
+  } catch (error) {
+    // Commands report their own faults: what arrives here was found while the command line was parsed.
+    return exitCodeOfFault(reportFault(terminal, error, args.includes('--json')))
+  }
+  return current.code
 }
 
-/** Commands report their own faults: what arrives here was found while the command line was parsed. */
-function failUsage(name: string, args: string[], message: string | null, error: Error | undefined): never {
-  const isUsage = error === undefined || error.name === 'YError'
-  const complaint = error?.message ?? message ?? 'The command line is wrong.'
-  const text = complaint.startsWith('Did you mean') ? `There is no such command. ${complaint}` : complaint
-  const fault = isUsage ? new Fault('usage', text, { hint: `See: ${name} --help` }) : error
-  reportFault(processTerminal(), fault, args.includes('--json'))
-  process.exit(isUsage ? exitCode.usage : exitCode.fault)
+function usageFault(name: string, complaint: string | null): Fault {
+  const text = complaint ?? 'The command line is wrong.'
+  const message = text.startsWith('Did you mean') ? `There is no such command. ${text}` : text
+  return new Fault('usage', message, { hint: `See: ${name} --help` })
 }

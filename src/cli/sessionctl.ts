@@ -3,5 +3,6 @@ import { checkNode } from './node-version.ts'
 
 if (checkNode('sessionctl')) {
   const { main } = await import('./sessionctl/program.ts')
-  await main()
+  const { processTerminal } = await import('./terminal.ts')
+  process.exitCode = await main(process.argv.slice(2), processTerminal())
 }

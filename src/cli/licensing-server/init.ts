@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { authorityPaths, initAuthority } from '../../licensing-server/authority-files.ts'
 import { exitCode } from '../exit-codes.ts'
 import { defineCommand } from '../program.ts'
@@ -19,7 +19,7 @@ export const init = defineCommand({
       })
       .option('json', jsonOption),
   async run(args, terminal) {
-    const directory = resolve(args.dir)
+    const directory = terminal.resolve(args.dir)
     const issuer = await initAuthority(directory, { organization: args.organization, now: Date.now() })
     const trust = join(directory, 'trust')
     if (args.json) terminal.printJson({ directory, trust, issuing: certificateJson(issuer.chain[0]) })

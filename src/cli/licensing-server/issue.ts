@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { License } from '../../license/document.ts'
 import { sayInstant } from '../../license/instant.ts'
 import { readIssuer } from '../../licensing-server/authority-files.ts'
@@ -66,8 +65,8 @@ export const issue = defineCommand({
   async run(args, terminal) {
     const now = Date.now()
     const terms = termsOf(args)
-    const issuer = readIssuer(resolve(args.dir), now)
-    const result = await issueLicense(readOperatorFile(args.request), terms, issuer, now)
+    const issuer = readIssuer(terminal.resolve(args.dir), now)
+    const result = await issueLicense(readOperatorFile(terminal.resolve(args.request)), terms, issuer, now)
     if (!result.ok) {
       const { code, message, hint } = result.problem
       if (args.json) terminal.printJson({ issued: false, problem: result.problem })
@@ -75,7 +74,7 @@ export const issue = defineCommand({
       terminal.say(`hint: ${hint}`)
       return exitCode.negative
     }
-    const file = resolve(args.out)
+    const file = terminal.resolve(args.out)
     writeFileAtomically(file, `${result.text}\n`, { mode: 0o644, isNew: true })
     if (args.json) terminal.printJson({ issued: true, file, license: result.license })
     else terminal.print(sayIssued(result.license, result.request.hostname))

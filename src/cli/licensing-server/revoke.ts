@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { authorityPaths } from '../../licensing-server/authority-files.ts'
 import { revokeCertificate } from '../../licensing-server/revocation-list.ts'
 import { exitCode } from '../exit-codes.ts'
@@ -25,8 +25,8 @@ export const revoke = defineCommand({
       })
       .option('json', jsonOption),
   async run(args, terminal) {
-    const directory = resolve(args.dir)
-    const pem = Buffer.from(readOperatorFile(args.certificate)).toString('utf8')
+    const directory = terminal.resolve(args.dir)
+    const pem = Buffer.from(readOperatorFile(terminal.resolve(args.certificate))).toString('utf8')
     const { list } = await revokeCertificate(directory, pem, { reason: args.reason, now: Date.now() })
     const file = join(directory, authorityPaths.revocationList)
     if (args.json) terminal.printJson({ file, list })

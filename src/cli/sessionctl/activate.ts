@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
 import { loadOrCreateMachineKey } from '../../daemon/machine/machine-key.ts'
 import { createMachineRequest } from '../../license/machine-request.ts'
 import { authenticateLicense } from '../../license/verify.ts'
@@ -52,7 +51,7 @@ export const activate = defineCommand({
     }
     const signing = { privateKey: key.privateKey, requestId: randomUUID(), now: Date.now() }
     const request = await createMachineRequest(content, signing)
-    const file = resolve(args.requestFile)
+    const file = terminal.resolve(args.requestFile)
     writeFileAtomically(file, `${request}\n`, { mode: 0o644 })
     if (args.json)
       terminal.printJson({ file, requestId: signing.requestId, machineKeyThumbprint: key.jkt, ...content })

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Argv } from 'yargs'
 import { DEFAULT_CONFIG_FILE, type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
 import type { Terminal } from '../terminal.ts'
@@ -32,12 +32,11 @@ export function withDaemonFlags(argv: Argv): Argv<DaemonArgs> {
  * demonstration in the working directory is taken, and said so.
  */
 export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
-  const environment = process.env
-  const workingDirectory = process.cwd()
+  const { environment, workingDirectory } = terminal
   const named = args.config ?? environment['SESSIOND_CONFIG']
   const isNamed = named !== undefined && named !== ''
   const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined
-  const demo = resolve(workingDirectory, DEMO_CONFIG_FILE)
+  const demo = terminal.resolve(DEMO_CONFIG_FILE)
   if (isNamed || exists(DEFAULT_CONFIG_FILE) || !exists(demo)) {
     return loadConfig({ file: args.config, environment, workingDirectory })
   }
@@ -49,7 +48,7 @@ export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
 
 /** The path of the socket: `--socket`, `--config`, `SESSIOND_SOCKET`, then the configuration that is found. */
 export function findSocket(args: DaemonArgs, terminal: Terminal): string {
-  const fromEnvironment = args.config === undefined ? process.env['SESSIOND_SOCKET'] : undefined
+  const fromEnvironment = args.config === undefined ? terminal.environment['SESSIOND_SOCKET'] : undefined
   const named = args.socket ?? (fromEnvironment === '' ? undefined : fromEnvironment)
-  return named === undefined ? findConfig(args, terminal).config.listen.unix.path : resolve(named)
+  return named === undefined ? findConfig(args, terminal).config.listen.unix.path : terminal.resolve(named)
 }

@@ -78,16 +78,21 @@ async function acquireAll(
   // Awaited in order below; an early fault must not end the process before that.
   await Promise.allSettled(answers)
   let denied = 0
+  const refusals = new Map<string, string>()
   for (const [index, answer] of answers.entries()) {
     const outcome = await answer
     const key = keys[index]
-    if (!outcome.granted) denied++
+    if (!outcome.granted) {
+      denied++
+      refusals.set(outcome.reason, outcome.message)
+    }
     if (json) {
       const reason = outcome.granted ? null : outcome.reason
       terminal.print(JSON.stringify({ key, granted: outcome.granted, reason }))
     } else if (outcome.granted) terminal.print(`${key}  ${terminal.style('green', 'granted')}`)
     else terminal.print(`${key}  ${terminal.style('red', `denied: ${outcome.reason}`)}`)
   }
+  for (const [reason, message] of refusals) terminal.say(`${reason}: ${message}`)
   return denied
 }
 

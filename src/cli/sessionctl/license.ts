@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Fault } from '../../errors.ts'
 import { verifyLicense } from '../../license/verify.ts'
 import { exitCode } from '../exit-codes.ts'
@@ -34,8 +33,11 @@ const show = defineCommand({
       return license.admits ? exitCode.ok : exitCode.negative
     }
     const { config } = findConfig(args, terminal)
-    const verdict = await verifyLicense(readOperatorFile(args.file), await verifyContext(config, args))
-    if (args.json) terminal.printJson(verdictJson(resolve(args.file), verdict))
+    const verdict = await verifyLicense(
+      readOperatorFile(terminal.resolve(args.file)),
+      await verifyContext(config, args),
+    )
+    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict))
     else for (const line of verdictLines(verdict, terminal)) terminal.print(line)
     return verdict.ok ? exitCode.ok : exitCode.negative
   },
@@ -51,8 +53,11 @@ const check = defineCommand({
       .option('json', json),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
-    const verdict = await verifyLicense(readOperatorFile(args.file), await verifyContext(config, args))
-    if (args.json) terminal.printJson(verdictJson(resolve(args.file), verdict))
+    const verdict = await verifyLicense(
+      readOperatorFile(terminal.resolve(args.file)),
+      await verifyContext(config, args),
+    )
+    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict))
     else if (verdict.ok) terminal.print(`${args.file}: valid, ${verdict.license.maxSessions} sessions`)
     else {
       terminal.print(`${args.file}: ${verdict.problem.code}: ${verdict.problem.message}`)
@@ -72,7 +77,7 @@ const install = defineCommand({
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
     const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
-    const outcome = await installLicense(readOperatorFile(args.file), config, socket)
+    const outcome = await installLicense(readOperatorFile(terminal.resolve(args.file)), config, socket)
     if (args.json) terminal.printJson(outcome)
     switch (outcome.outcome) {
       case 'refused':

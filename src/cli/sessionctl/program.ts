@@ -1,18 +1,22 @@
-import { runProgram } from '../program.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { type ProgramSpec, runProgram } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 import { activate } from './activate.ts'
 import { fingerprint } from './fingerprint.ts'
 import { hold } from './hold.ts'
 import { license } from './license.ts'
 import { status } from './status.ts'
 
-export async function main(): Promise<void> {
-  await runProgram({
-    name: 'sessionctl',
-    describe: "The operator's command line: shows and serves the daemon of this machine.",
-    commands: [status, hold, license, fingerprint, activate],
-    examples: [
-      ['$0 status --watch', 'see how full it is'],
-      ['$0 license check license.jws', 'before it is installed'],
-    ],
-  })
+const program: ProgramSpec = {
+  name: 'sessionctl',
+  describe: "The operator's command line: shows and serves the daemon of this machine.",
+  commands: [status, hold, license, fingerprint, activate],
+  examples: [
+    ['$0 status --watch', 'see how full it is'],
+    ['$0 license check license.jws', 'before it is installed'],
+  ],
+}
+
+export function main(args: string[], terminal: Terminal): Promise<ExitCode> {
+  return runProgram(program, args, terminal)
 }

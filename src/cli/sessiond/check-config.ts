@@ -17,7 +17,7 @@ export const checkConfig = defineCommand({
       })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
   run(args, terminal) {
-    const loaded = configOfArgs(args)
+    const loaded = configOfArgs(args, terminal)
     for (const warning of loaded.warnings) terminal.say(`warning: ${warning}`)
     if (args.json) terminal.printJson(effectiveConfig(loaded))
     else if (args.print) terminal.print(annotatedYaml(loaded).trimEnd())

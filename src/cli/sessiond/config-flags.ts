@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs'
 import { configKeys } from '../../daemon/config/keys.ts'
 import { type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
+import type { Terminal } from '../terminal.ts'
 
 export interface ConfigArgs {
   config: string | undefined
@@ -20,8 +21,8 @@ export function withConfigFlags(argv: Argv): Argv<ConfigArgs> {
   return result
 }
 
-/** The configuration as the flags, the environment and the file of this process say it. */
-export function configOfArgs(args: ConfigArgs): LoadedConfig {
+/** The configuration as the flags, the environment and the file say it. */
+export function configOfArgs(args: ConfigArgs, terminal: Terminal): LoadedConfig {
   const given = args as unknown as Record<string, unknown>
   const flags: Record<string, string> = {}
   for (const { name } of configKeys()) {
@@ -29,5 +30,10 @@ export function configOfArgs(args: ConfigArgs): LoadedConfig {
     // Of a flag that is repeated the last one counts.
     if (value !== undefined) flags[name] = String(Array.isArray(value) ? value.at(-1) : value)
   }
-  return loadConfig({ file: args.config, flags, environment: process.env, workingDirectory: process.cwd() })
+  return loadConfig({
+    file: args.config,
+    flags,
+    environment: terminal.environment,
+    workingDirectory: terminal.workingDirectory,
+  })
 }

@@ -1,9 +1,9 @@
-import { relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import { loadConfig } from '../../daemon/config/load.ts'
 import { Fault } from '../../errors.ts'
 import { sayInstant } from '../../license/instant.ts'
 import { demoPaths } from '../demo/demo-paths.ts'
-import { type Demo, setUpDemo } from '../demo/demo-setup.ts'
+import type { Demo } from '../demo/demo-setup.ts'
 import { defineCommand } from '../program.ts'
 import { knock } from '../sessionctl/reach-daemon.ts'
 import type { Terminal } from '../terminal.ts'
@@ -27,9 +27,11 @@ export const demo = defineCommand({
         describe: 'Sessions that the license is for',
       }),
   async run(args, terminal) {
-    const folder = resolve(args.dir)
+    const folder = terminal.resolve(args.dir)
     await refuseSecond(demoPaths(folder).socket)
     terminal.say(`Preparing the demonstration in ${folder} …`)
+    // Loaded late: the licensing server's part is of no use to `sessiond run`.
+    const { setUpDemo } = await import('../demo/demo-setup.ts')
     const made = await setUpDemo(folder, args.sessions, Date.now())
     if (made.paths.isSocketElsewhere) {
       terminal.say(`The folder is too deep for a Unix socket, so that lies in ${made.paths.socket}.`)
@@ -52,7 +54,7 @@ async function refuseSecond(socket: string): Promise<void> {
 }
 
 function sayNextSteps({ paths, license }: Demo, terminal: Terminal): void {
-  const where = relative(process.cwd(), paths.folder)
+  const where = relative(terminal.workingDirectory, paths.folder)
   // In the folder above .demo, sessionctl finds the demonstration by itself.
   const flag =
     where === '.demo' ? '' : ` --config ${where.startsWith('..') ? paths.config : `${where}/sessiond.yaml`}`

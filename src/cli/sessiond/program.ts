@@ -1,16 +1,20 @@
-import { runProgram } from '../program.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { type ProgramSpec, runProgram } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 import { checkConfig } from './check-config.ts'
 import { demo } from './demo.ts'
 import { run } from './run.ts'
 
-export async function main(): Promise<void> {
-  await runProgram({
-    name: 'sessiond',
-    describe: 'The session licensing daemon: grants sessions to the call processes of this machine.',
-    commands: [run, checkConfig, demo],
-    examples: [
-      ['$0 run --config /etc/sessiond/sessiond.yaml', 'run the daemon'],
-      ['$0 check-config --print', 'show the configuration in force'],
-    ],
-  })
+const program: ProgramSpec = {
+  name: 'sessiond',
+  describe: 'The session licensing daemon: grants sessions to the call processes of this machine.',
+  commands: [run, checkConfig, demo],
+  examples: [
+    ['$0 run --config /etc/sessiond/sessiond.yaml', 'run the daemon'],
+    ['$0 check-config --print', 'show the configuration in force'],
+  ],
+}
+
+export function main(args: string[], terminal: Terminal): Promise<ExitCode> {
+  return runProgram(program, args, terminal)
 }

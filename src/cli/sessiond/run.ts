@@ -6,5 +6,5 @@ export const run = defineCommand({
   command: 'run',
   describe: 'Run the daemon in the foreground',
   builder: withConfigFlags,
-  run: args => serve(() => configOfArgs(args)),
+  run: (args, terminal) => serve(() => configOfArgs(args, terminal)),
 })
