@@ -1,99 +1,14 @@
+import { type ConfigKey, configKeysOf, defaultsOf, type SchemaNode, valueAt } from '../../config/keys.ts'
 import { type Config, ConfigSchema } from './schema.ts'
 
-/** What this module reads of a typebox schema: plain JSON Schema and the annotations of `schema.ts`. */
-export interface SchemaNode {
-  type?: string
-  properties?: Record<string, SchemaNode>
-  patternProperties?: Record<string, SchemaNode>
-  anyOf?: SchemaNode[]
-  items?: SchemaNode
-  default?: unknown
-  expects?: string
-  description?: string
-  path?: boolean
-}
+export { type ConfigKey, valueAt }
 
-/** One setting: a place in the configuration that has a value of its own. */
-export interface ConfigKey {
-  /** Such as `listen.unix.path`. */
-  name: string
-  segments: string[]
-  schema: SchemaNode
-  /** False inside a map that is null unless somebody sets it, such as `listen.tcp.tls.certFile`. */
-  hasDefault: boolean
-  /** Such as `SESSIOND_LISTEN_UNIX_PATH`. */
-  environmentVariable: string
-}
-
-/** `sessions.resumeWindowMs` is `SESSIOND_SESSIONS_RESUME_WINDOW_MS`. */
-export function environmentVariableOf(segments: readonly string[]): string {
-  const words = segments.map(segment => segment.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase())
-  return `SESSIOND_${words.join('_')}`
-}
-
-/** The object inside a schema "object or null"; undefined for any other schema. */
-export function nullableObject(schema: SchemaNode): SchemaNode | undefined {
-  return schema.anyOf?.find(branch => branch.properties !== undefined)
-}
-
-function collect(schema: SchemaNode, segments: string[], hasDefault: boolean, found: ConfigKey[]): void {
-  for (const [property, child] of Object.entries(schema.properties ?? {})) {
-    const path = [...segments, property]
-    if (child.properties !== undefined) {
-      collect(child, path, hasDefault, found)
-      continue
-    }
-    const environmentVariable = environmentVariableOf(path)
-    found.push({ name: path.join('.'), segments: path, schema: child, hasDefault, environmentVariable })
-    const inner = nullableObject(child)
-    if (inner !== undefined) collect(inner, path, false, found)
-  }
-}
-
-/** Every key of the schema in its order, a map that may be null before its own keys. */
+/** Every key of the daemon's configuration in the order of its schema. */
 export function configKeys(): ConfigKey[] {
-  const found: ConfigKey[] = []
-  collect(ConfigSchema as SchemaNode, [], true, found)
-  return found
-}
-
-/** The value at `segments`, or undefined where a step is missing. */
-export function valueAt(tree: unknown, segments: readonly string[]): unknown {
-  let node = tree
-  for (const segment of segments) {
-    if (!isMap(node) || !Object.hasOwn(node, segment)) return undefined
-    node = node[segment]
-  }
-  return node
-}
-
-/** Sets the value at `segments`; maps on the way are made, and replace what is not a map. */
-export function setAt(tree: Record<string, unknown>, segments: readonly string[], value: unknown): void {
-  let node = tree
-  for (const segment of segments.slice(0, -1)) {
-    const next = valueAt(node, [segment])
-    const map = isMap(next) ? next : {}
-    define(node, segment, map)
-    node = map
-  }
-  const last = segments.at(-1)
-  if (last !== undefined) define(node, last, value)
-}
-
-export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A key such as `__proto__` from a file must become a key, not a prototype. */
-function define(map: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true })
+  return configKeysOf(ConfigSchema as SchemaNode)
 }
 
 /** The configuration where nobody says anything. */
 export function defaultConfig(): Config {
-  const tree: Record<string, unknown> = {}
-  for (const key of configKeys()) {
-    if (key.hasDefault) setAt(tree, key.segments, structuredClone(key.schema.default))
-  }
-  return tree as Config
+  return defaultsOf(ConfigSchema as SchemaNode) as Config
 }

@@ -1,27 +1,10 @@
-import { BlockList, isIP } from 'node:net'
+import { isLoopback } from '../../config/loopback.ts'
+import type { Rule } from '../../config/rules.ts'
 import { type Config, SOCKET_PATH_MAX_BYTES } from './schema.ts'
 
-/** What one key asks of another. A rule is judged only where all keys that it reads are sound by themselves. */
-interface Rule {
-  reads: string[]
-  /** The key to mend. */
-  key: string
-  /** Completes the sentence that starts with the key; undefined where the rule holds. */
-  broken(config: Config): string | undefined
-}
+export { isLoopback }
 
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-/** Whether only this machine can reach the address. A name other than `localhost` may be anything. */
-export function isLoopback(host: string): boolean {
-  const family = isIP(host)
-  if (family === 0) return host.toLowerCase() === 'localhost'
-  return loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
-}
-
-const RULES: Rule[] = [
+export const RULES: readonly Rule<Config>[] = [
   {
     reads: ['listen.unix.path'],
     key: 'listen.unix.path',
@@ -57,21 +40,3 @@ const RULES: Rule[] = [
     },
   },
 ]
-
-export interface BrokenRule {
-  key: string
-  message: string
-}
-
-/** @param unsound keys that are already known to be wrong, such as `listen.tcp.tls.certFile` */
-export function brokenRules(config: Config, unsound: readonly string[]): BrokenRule[] {
-  const isUnsound = (key: string) =>
-    unsound.some(bad => bad === key || bad.startsWith(`${key}.`) || key.startsWith(`${bad}.`))
-  const broken: BrokenRule[] = []
-  for (const rule of RULES) {
-    if (rule.reads.some(isUnsound)) continue
-    const message = rule.broken(config)
-    if (message !== undefined) broken.push({ key: rule.key, message })
-  }
-  return broken
-}

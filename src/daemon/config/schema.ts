@@ -1,47 +1,24 @@
 import Type from 'typebox'
+import {
+  filePath,
+  filePathOrNull,
+  folderPath,
+  Log,
+  strict,
+  Tls,
+  wholeNumber,
+  wholeNumberOrNull,
+} from '../../config/fields.ts'
 
 /**
  * The daemon's configuration: the one source of its types, its defaults, its checks, its flags
  * (`--listen.unix.path`), its environment variables (`SESSIOND_LISTEN_UNIX_PATH`) and its documentation.
- *
- * Three annotations beyond JSON Schema: `expects` completes the sentence "must be …" when a value is wrong,
- * `path` marks the name of a file or folder (relative ones start at the folder of the configuration file),
- * and `default` is what holds where nobody says otherwise.
  */
 
 /** The longest path that fits into the kernel's `sockaddr_un`, in bytes, without its closing zero. */
 export const SOCKET_PATH_MAX_BYTES = 107
 
 const APPLICATION_NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
-
-const strict = { additionalProperties: false } as const
-
-function wholeNumber(fallback: number, minimum: number, maximum: number, description: string) {
-  const expects = `a whole number from ${minimum} to ${maximum}`
-  return Type.Integer({ default: fallback, minimum, maximum, description, expects })
-}
-
-function wholeNumberOrNull(minimum: number, maximum: number, description: string) {
-  const expects = `a whole number from ${minimum} to ${maximum}, or null`
-  const number = Type.Integer({ minimum, maximum })
-  return Type.Union([number, Type.Null()], { default: null, description, expects })
-}
-
-function filePath(fallback: string, description: string) {
-  const expects = 'the path of a file'
-  return Type.String({ default: fallback, minLength: 1, maxLength: 4096, description, expects, path: true })
-}
-
-function filePathOrNull(description: string) {
-  const text = Type.String({ minLength: 1, maxLength: 4096 })
-  const expects = 'the path of a file, or null'
-  return Type.Union([text, Type.Null()], { default: null, description, expects, path: true })
-}
-
-function folderPath(fallback: string, description: string) {
-  const expects = 'the path of a folder'
-  return Type.String({ default: fallback, minLength: 1, maxLength: 4096, description, expects, path: true })
-}
 
 const Unix = Type.Object(
   {
@@ -56,26 +33,6 @@ const Unix = Type.Object(
       default: null,
       expects: 'the name of a group, or null',
       description: 'Group that owns the socket; null leaves the group of the daemon.',
-    }),
-  },
-  strict,
-)
-
-const Tls = Type.Object(
-  {
-    certFile: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      path: true,
-      expects: 'the path of a file',
-      description: 'Certificate chain of the TCP listener, PEM.',
-    }),
-    keyFile: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      path: true,
-      expects: 'the path of a file',
-      description: 'Private key of the TCP listener, PEM.',
     }),
   },
   strict,
@@ -206,17 +163,6 @@ const Shutdown = Type.Object(
   strict,
 )
 
-const Log = Type.Object(
-  {
-    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      default: 'info',
-      expects: 'one of trace, debug, info, warn, error, fatal, silent',
-      description: 'The least severe events that are logged.',
-    }),
-  },
-  strict,
-)
-
 export const ConfigSchema = Type.Object(
   {
     listen: Listen,
@@ -231,6 +177,7 @@ export const ConfigSchema = Type.Object(
     applications: Type.Record(Type.String({ pattern: APPLICATION_NAME }), ApplicationSchema, {
       default: {},
       expects: 'a map from application names to their settings',
+      entriesOf: 'an application: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with one of . _ -',
       description: 'Settings of single applications, by name.',
     }),
     bounds: Bounds,
@@ -247,5 +194,3 @@ export type Config = Type.Static<typeof ConfigSchema>
 export type ApplicationConfig = Type.Static<typeof ApplicationSchema>
 
 export type LogLevel = Config['log']['level']
-
-export const APPLICATION_NAME_PATTERN = new RegExp(APPLICATION_NAME)

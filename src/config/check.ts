@@ -1,7 +1,6 @@
 import { Value } from 'typebox/value'
-import { configKeys, isMap, nullableObject, type SchemaNode } from './keys.ts'
+import { type ConfigKey, configKeysOf, isMap, nullableObject, type SchemaNode } from './keys.ts'
 import { type ConfigProblem, quoteValue } from './problem.ts'
-import { APPLICATION_NAME_PATTERN, ConfigSchema } from './schema.ts'
 import { nearest } from './suggest.ts'
 
 /** Says where a key or its value was written. */
@@ -10,94 +9,109 @@ export interface Places {
   whereValue(segments: readonly string[]): string
 }
 
+/** What one check reads and fills. */
+interface Check {
+  /** Schema of the whole configuration, in which a misplaced key is looked for. */
+  root: SchemaNode
+  places: Places
+  problems: ConfigProblem[]
+}
+
 /**
  * Compares what one source says (a file, a variable, a flag) with the schema. Nothing needs to be complete:
  * other sources and the defaults fill the rest. An empty section is the same as one that is left out.
  */
-export function checkTree(tree: unknown, places: Places): ConfigProblem[] {
+export function checkTree(tree: unknown, root: SchemaNode, places: Places): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   if (tree === null || tree === undefined) return problems
-  checkNode(tree, ConfigSchema as SchemaNode, [], places, problems)
+  checkNode(tree, root, [], { root, places, problems })
   return problems
 }
 
 /** Compares the value of one key with its schema. */
-export function checkNode(
+export function checkValue(
   value: unknown,
-  schema: SchemaNode,
-  segments: string[],
+  key: ConfigKey,
+  root: SchemaNode,
   places: Places,
-  problems: ConfigProblem[],
-): void {
-  const entries = Object.values(schema.patternProperties ?? {})[0]
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  checkNode(value, key.schema, key.segments, { root, places, problems })
+  return problems
+}
+
+function checkNode(value: unknown, schema: SchemaNode, segments: string[], check: Check): void {
+  const [names, entries] = Object.entries(schema.patternProperties ?? {})[0] ?? []
   const section = schema.properties === undefined ? nullableObject(schema) : schema
   if (value === null && (schema.properties !== undefined || entries !== undefined)) return
   if (section !== undefined && isMap(value)) {
-    checkSection(value, section, segments, places, problems)
+    checkSection(value, section, segments, check)
     return
   }
-  if (entries !== undefined && isMap(value)) {
-    checkEntries(value, entries, segments, places, problems)
+  if (names !== undefined && entries !== undefined && isMap(value)) {
+    checkEntries(
+      value,
+      { names: new RegExp(names), of: schema.entriesOf ?? 'an entry', entries },
+      segments,
+      check,
+    )
     return
   }
   if (schema.items !== undefined && Array.isArray(value) && !Value.Check(schema as never, value)) {
-    const before = problems.length
+    const before = check.problems.length
     for (const [index, item] of value.entries()) {
-      checkNode(item, schema.items, [...segments, String(index)], places, problems)
+      checkNode(item, schema.items, [...segments, String(index)], check)
     }
-    if (problems.length > before) return
+    if (check.problems.length > before) return
   }
   const isMisplacedScalar = schema.properties !== undefined
   if (!isMisplacedScalar && Value.Check(schema as never, value)) return
   const expects = schema.expects ?? 'a map of keys and values'
   const message = `must be ${expects}, not ${quoteValue(value)}`
-  problems.push({ where: places.whereValue(segments), key: segments.join('.'), message })
+  check.problems.push({ where: check.places.whereValue(segments), key: segments.join('.'), message })
 }
 
 function checkSection(
   section: Record<string, unknown>,
   schema: SchemaNode,
   segments: string[],
-  places: Places,
-  problems: ConfigProblem[],
+  check: Check,
 ): void {
   const known = schema.properties ?? {}
   for (const [property, value] of Object.entries(section)) {
     const path = [...segments, property]
     const child = Object.hasOwn(known, property) ? known[property] : undefined
     if (child !== undefined) {
-      checkNode(value, child, path, places, problems)
+      checkNode(value, child, path, check)
       continue
     }
-    const message = `is not known${didYouMean(property, Object.keys(known))}`
-    problems.push({ where: places.whereKey(path), key: path.join('.'), message })
+    const message = `is not known${didYouMean(property, Object.keys(known), check.root)}`
+    check.problems.push({ where: check.places.whereKey(path), key: path.join('.'), message })
   }
 }
 
 function checkEntries(
   map: Record<string, unknown>,
-  schema: SchemaNode,
+  kind: { names: RegExp; of: string; entries: SchemaNode },
   segments: string[],
-  places: Places,
-  problems: ConfigProblem[],
+  check: Check,
 ): void {
   for (const [name, value] of Object.entries(map)) {
     const path = [...segments, name]
-    if (!APPLICATION_NAME_PATTERN.test(name)) {
-      const message =
-        'is not a name of an application: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with one of . _ -'
-      problems.push({ where: places.whereKey(path), key: path.join('.'), message })
+    if (kind.names.test(name)) {
+      checkNode(value, kind.entries, path, check)
       continue
     }
-    checkNode(value, schema, path, places, problems)
+    const message = `is not a name of ${kind.of}`
+    check.problems.push({ where: check.places.whereKey(path), key: path.join('.'), message })
   }
 }
 
 /** A sibling with nearly the same name, else the place where a key of exactly this name belongs. */
-function didYouMean(word: string, siblings: string[]): string {
+function didYouMean(word: string, siblings: string[], root: SchemaNode): string {
   const sibling = nearest(word, siblings)
   if (sibling !== undefined) return `; did you mean '${sibling}'?`
-  const elsewhere = configKeys().find(key => key.segments.at(-1) === word)
+  const elsewhere = configKeysOf(root).find(key => key.segments.at(-1) === word)
   if (elsewhere !== undefined) return `; did you mean '${elsewhere.name}'?`
   return `; known here: ${siblings.join(', ')}`
 }
