@@ -44,11 +44,23 @@ export function openEvent(row: SealedEvent, head: ChainHead): OpenedEvent {
   if (row.hash !== hashOf(head.hash, row.body)) {
     return fail(`event ${row.sequence} was changed, or an event before it was`)
   }
-  const body = JSON.parse(row.body) as Omit<LedgerEvent, 'at'> & { sequence: number; at: string }
-  if (body.stream !== row.stream || body.sequence !== row.sequence) {
-    return fail(`event ${row.sequence} belongs to another place: ${body.stream} ${body.sequence}`)
+  const event = readEvent(row)
+  const { stream, sequence } = JSON.parse(row.body) as SealedEvent
+  if (stream !== row.stream || sequence !== row.sequence) {
+    return fail(`event ${row.sequence} belongs to another place: ${stream} ${sequence}`)
   }
-  const { sequence: _, at, ...rest } = body
-  const event = { ...rest, at: Date.parse(at) } as LedgerEvent
   return { ok: true, event, head: { sequence: row.sequence, hash: row.hash } }
+}
+
+/** What a row tells, without a look at its chain. */
+export function readEvent({ body }: Pick<SealedEvent, 'body'>): LedgerEvent {
+  const {
+    sequence: _,
+    at,
+    ...rest
+  } = JSON.parse(body) as Omit<LedgerEvent, 'at'> & {
+    sequence: number
+    at: string
+  }
+  return { ...rest, at: Date.parse(at) } as LedgerEvent
 }

@@ -34,7 +34,6 @@ export function decideConfirmation(
   if (transfer === null || !transfer.deactivationLicenseIds.includes(licenseId)) {
     return no(refusal('deactivation-not-asked', { licenseId }))
   }
-  if (transfer.state === 'cancelled') return no(refusal('deactivation-not-asked', { licenseId }))
   if (transfer.confirmation !== null) return { kind: 'repeat' }
   const { transferId } = transfer
   const released: LedgerChange =

@@ -6,6 +6,7 @@ import { termsEndAt } from './license-terms.ts'
 import {
   type Customer,
   type InstallationKey,
+  type MachineSearch,
   type Pool,
   type Situation,
   type Transfer,
@@ -22,6 +23,8 @@ export interface Keyed {
   customer: Customer
   /** Where the key belongs to one. */
   transfer: Transfer | null
+  /** The installations among which this machine was looked for. */
+  seen: string[]
 }
 
 /** Decides a request that names its installation and shows no key. */
@@ -73,11 +76,25 @@ export function decideActivation(
   if (wrong !== null) return refuse(wrong)
   const unready = findUnreadyTransfer(keyed, situation)
   if (unready !== null) return refuse(unready)
-  const offer = { customer, pool, keyId: key.keyId, transfer: waiting(keyed.transfer) }
-  if (situation !== null) return decideForMachine(question, situation, history, offer)
+  const { keyId, revision } = key
+  const offer: Offer = { customer, pool, keyId, transfer: waiting(keyed.transfer) }
+  if (situation !== null) {
+    return decideForMachine(question, situation, history, {
+      ...offer,
+      premises: { key: { keyId, revision } },
+    })
+  }
   const outside = findOutsideTerms(question, pool, customer)
   if (outside !== null) return refuse(outside)
-  return grantLicense(question, offer, null, { standing: 'good', events: [] })
+  const machine = { ...machineSearchOf(question, keyed), seen: keyed.seen }
+  const premises = { key: { keyId, revision }, machine }
+  return grantLicense(question, { ...offer, premises }, null, { standing: 'good', events: [] })
+}
+
+/** Where to look for the machine that shows a key: among what its customer has of the product. */
+export function machineSearchOf({ request, jkt }: Question, { pool }: Pick<Keyed, 'pool'>): MachineSearch {
+  const { customerId, product } = pool
+  return { customerId, product, jkt, fingerprint: request.fingerprint }
 }
 
 /** Decides for a machine that has an installation. `keyed`: what its key offers; null where it showed none. */

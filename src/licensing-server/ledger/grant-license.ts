@@ -8,7 +8,7 @@ import {
   poolStream,
 } from './events.ts'
 import { licenseOf } from './license-terms.ts'
-import type { Customer, Installation, LedgerChange, Pool, Standing, Transfer } from './model.ts'
+import type { Customer, Installation, LedgerChange, Pool, Premises, Standing, Transfer } from './model.ts'
 import { type LicenseDecision, machineAct, type Question, refuse } from './question.ts'
 
 /** From what a license is granted. */
@@ -19,6 +19,7 @@ export interface Offer {
   keyId: string | null
   /** A waiting transfer that the key takes over, else null. */
   transfer: Transfer | null
+  premises?: Premises
 }
 
 /** How the copy of the machine was judged. */
@@ -62,7 +63,10 @@ export function grantLicense(
     note('claim-raised', { installationId, from: owned + moved, to: claim.units })
   }
   const change: LedgerChange = { installation: after, events: [...events, ...judged.events] }
-  if (claim.taken > 0) change.pool = { ...pool, claimed: pool.claimed + claim.taken }
+  if (offer.premises !== undefined) change.premises = offer.premises
+  if (claim.taken > 0) {
+    change.claim = { poolId: pool.poolId, revision: pool.revision, taken: claim.taken }
+  }
   if (transfer !== null) {
     change.transfer = { ...transfer, state: 'completed', units: 0, toInstallationId: installationId }
   }
@@ -108,6 +112,7 @@ function installationAfter(
   const last = before === null ? 0 : Math.max(before.generation, lineGeneration(question, before))
   return {
     installationId: before?.installationId ?? fresh.installationId,
+    revision: before?.revision ?? 0,
     customerId: offer.customer.customerId,
     poolId: offer.pool.poolId,
     ...of,
@@ -142,6 +147,7 @@ function issue(
   const last = before?.generation ?? 0
   const askedAs = request.generation === last ? {} : { askedAs: request.generation }
   const drifted = JSON.stringify(fingerprint) !== JSON.stringify(before?.fingerprint)
+  if (drifted) change.machineChanged = true
   const licensed = {
     generation,
     licenseId,

@@ -12,7 +12,7 @@ export function createKey(
   act: Act,
 ): LedgerChange {
   checkKeyLabel(label)
-  const created = { createdAt: act.now, revokedAt: null }
+  const created = { revision: 0, createdAt: act.now, revokedAt: null }
   const key: InstallationKey = { keyId, secretHash, poolId, transferId: null, label, ...created }
   return { key, events: [keyCreated(key, act)] }
 }

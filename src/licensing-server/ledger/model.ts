@@ -6,7 +6,15 @@ import type { Representative, Unit } from './refusals.ts'
 
 // What the ledger keeps. Instants are milliseconds since the epoch. Nothing here is ever deleted.
 
-export interface Customer {
+/**
+ * Every row counts its changes; 0 in one that is not written yet. A decision is made on rows as they were
+ * read, and is written only where they still are so: see LedgerChange.
+ */
+export interface Revised {
+  revision: number
+}
+
+export interface Customer extends Revised {
   customerId: string
   name: string
   representative: Representative
@@ -27,8 +35,11 @@ export type PoolTerms = Pick<
   | 'emergencyClass'
 >
 
-/** What a customer bought. Invariant: `claimed` is the sum of all claims on it, and at most `total`. */
-export interface Pool {
+/**
+ * What a customer bought. Invariant (Law 7): `claimed` is the sum of all claims on it, and at most `total`.
+ * Its revision counts changes of total and terms, not claims: those add up, whoever comes first.
+ */
+export interface Pool extends Revised {
   poolId: string
   customerId: string
   product: Product
@@ -39,7 +50,7 @@ export interface Pool {
 }
 
 /** A secret that claims from a pool; of it only a hash is kept. */
-export interface InstallationKey {
+export interface InstallationKey extends Revised {
   /** The public part of the key, by which it is looked up and spoken of. */
   keyId: string
   poolId: string
@@ -67,7 +78,7 @@ export type InstallationState = 'active' | 'leaving' | 'deactivated'
 export type Standing = 'good' | 'clone-suspected' | 'cleared' | 'blocked'
 
 /** One machine's activated copy. */
-export interface Installation {
+export interface Installation extends Revised {
   installationId: string
   customerId: string
   poolId: string
@@ -94,11 +105,13 @@ export interface Installation {
  */
 export type TransferState = 'leaving' | 'waiting' | 'completed' | 'cancelled'
 
-export interface Transfer {
+export interface Transfer extends Revised {
   transferId: string
   poolId: string
   fromInstallationId: string
   toInstallationId: string | null
+  /** The key that takes the claim over. */
+  keyId: string
   state: TransferState
   /** What it owns while it waits, else 0. */
   units: number
@@ -128,18 +141,40 @@ export interface Issue {
 export type IssueDraft = Omit<Issue, 'license'>
 
 /**
- * What one decision changes: whole new rows, and the events that tell of it. A store writes all of it in one
- * transaction, or nothing.
+ * What one decision changes: new rows whole, and the events that tell of it. A store writes all of it in one
+ * transaction, or nothing where a row has another revision by now, the pool has less left than is taken, or
+ * a premise does not hold any more. Then the decision is made again on what there is.
  */
 export interface LedgerChange {
   customer?: Customer
+  /** A new pool, or another total or other terms. `claimed` is not written: it changes by `claim` alone. */
   pool?: Pool
+  claim?: { poolId: string; revision: number; taken: number }
   key?: InstallationKey
   installation?: Installation
+  /** True where the fingerprint of the installation is not the one before, or it is new. */
+  machineChanged?: boolean
   transfer?: Transfer
   issue?: Issue
   revocationList?: StoredRevocationList
   events: LedgerEvent[]
+  premises?: Premises
+}
+
+/** What a decision rests on without changing it. */
+export interface Premises {
+  /** The key that was shown is as it was: not withdrawn. */
+  key?: Pick<InstallationKey, 'keyId' | 'revision'>
+  /** No installation but those that were looked at can be the machine of the new one. */
+  machine?: MachineSearch & { seen: string[] }
+}
+
+/** Whose installations may be a machine, and by what. */
+export interface MachineSearch {
+  customerId: string
+  product: Product
+  jkt: string
+  fingerprint: MachineFingerprint | null
 }
 
 /** The newest revocation list of one root. */

@@ -5,9 +5,8 @@ import { type Act, eventOf, poolStream, vendorStream } from './events.ts'
 import { type Customer, type LedgerChange, type Pool, type PoolTerms, unitOf } from './model.ts'
 import type { Representative } from './refusals.ts'
 
-/** What a pool grants where the representative says nothing else. */
-export const usualTerms: PoolTerms = {
-  versions: { from: '1.0', to: '1.x' },
+/** What a pool grants where the representative says nothing else. The versions are always said. */
+export const usualTerms: Omit<PoolTerms, 'versions'> = {
   features: [],
   expiresAt: null,
   graceDays: 14,
@@ -28,7 +27,13 @@ export function putCustomer(
   const { customerId, name, representative } = of
   const type = before === null ? 'customer-added' : 'customer-changed'
   return {
-    customer: { customerId, name, representative, createdAt: before?.createdAt ?? act.now },
+    customer: {
+      customerId,
+      revision: before?.revision ?? 0,
+      name,
+      representative,
+      createdAt: before?.createdAt ?? act.now,
+    },
     events: [eventOf(vendorStream, act, type, { customerId, name, representative })],
   }
 }
@@ -42,7 +47,7 @@ export function openPool(
   checkPool(of)
   const { poolId, product, total, terms } = of
   return {
-    pool: { poolId, customerId, product, total, claimed: 0, terms, createdAt: act.now },
+    pool: { poolId, revision: 0, customerId, product, total, claimed: 0, terms, createdAt: act.now },
     events: [
       eventOf(vendorStream, act, 'pool-registered', { poolId, customerId }),
       eventOf(poolStream(poolId), act, 'pool-opened', { customerId, product, total, terms }),

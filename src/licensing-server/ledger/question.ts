@@ -3,7 +3,7 @@ import type { License } from '../../license/document.ts'
 import type { MachineRequest } from '../../license/machine-request.ts'
 import type { Act } from './events.ts'
 import { type Issue, type IssueDraft, type LedgerChange, type Pool, unitOf } from './model.ts'
-import { type Refusal, refusal } from './refusals.ts'
+import { type Refusal, refusal, type Unit } from './refusals.ts'
 
 /** A verified request, with everything that the decision may not make up itself. */
 export interface Question {
@@ -31,7 +31,7 @@ export type LicenseDecision =
       issue: IssueDraft
     }
   /** The request was answered before: the same license again, and nothing changes. */
-  | { kind: 'repeat'; issue: Issue }
+  | { kind: 'repeat'; issue: Issue; units: number; unit: Unit }
   /** `change`: what is written all the same, such as a suspicion; null: nothing. */
   | { kind: 'refuse'; refusal: Refusal; change: LedgerChange | null }
 
@@ -56,6 +56,8 @@ export function answerRepeat(
   owned: { units: number; pool: Pool },
 ): LicenseDecision | null {
   if (issue === null || issue.requestId !== question.request.requestId) return null
-  if (issue.requestDigest === question.digest) return { kind: 'repeat', issue }
-  return refuse(refusal('request-id-reused', { units: owned.units, unit: unitOf(owned.pool.product) }))
+  const units = issue.deactivated ? 0 : owned.units
+  const unit = unitOf(owned.pool.product)
+  if (issue.requestDigest === question.digest) return { kind: 'repeat', issue, units, unit }
+  return refuse(refusal('request-id-reused', { units, unit }))
 }

@@ -23,9 +23,11 @@ export function startTransfer(situation: Situation, fresh: FreshTransfer, act: A
   const { transferId } = fresh
   const transfer: Transfer = {
     transferId,
+    revision: 0,
     poolId,
     fromInstallationId: installationId,
     toInstallationId: null,
+    keyId: fresh.key.keyId,
     state: 'leaving',
     units: 0,
     deactivationLicenseIds: [],
@@ -34,7 +36,9 @@ export function startTransfer(situation: Situation, fresh: FreshTransfer, act: A
     createdAt: act.now,
   }
   const key: InstallationKey = {
-    ...fresh.key,
+    keyId: fresh.key.keyId,
+    secretHash: fresh.key.secretHash,
+    revision: 0,
     poolId,
     transferId,
     label: `transfer of ${hostname}`.slice(0, 200),

@@ -1,0 +1,90 @@
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import type { Situation } from '../ledger/model.ts'
+import { toCustomer, toInstallation, toIssue, toPool, toTransfer } from './rows.ts'
+import type { Tables } from './tables.ts'
+
+/** The columns of each table of the joined row, which come as `table__column`. */
+const columns = {
+  installation: [
+    'installation_id',
+    'revision',
+    'customer_id',
+    'pool_id',
+    'units',
+    'generation',
+    'jkt',
+    'fingerprint',
+    'hostname',
+    'version',
+    'state',
+    'standing',
+    'created_at',
+    'licensed_at',
+  ],
+  pool: ['pool_id', 'revision', 'customer_id', 'product', 'total', 'claimed', 'terms', 'created_at'],
+  customer: ['customer_id', 'revision', 'name', 'representative', 'created_at'],
+  issue: [
+    'installation_id',
+    'generation',
+    'license_id',
+    'request_id',
+    'request_digest',
+    'deactivated',
+    'license',
+    'issued_at',
+  ],
+  transfer: [
+    'transfer_id',
+    'revision',
+    'pool_id',
+    'from_installation_id',
+    'to_installation_id',
+    'key_id',
+    'state',
+    'units',
+    'deactivation_license_ids',
+    'confirmation',
+    'declaration',
+    'created_at',
+  ],
+} as const
+
+type Joined = keyof typeof columns
+
+/**
+ * One installation with its pool, customer, last issue and transfer, in one statement: so everything is as of
+ * one instant, and costs one round trip. The parameter is the installation's id.
+ */
+export function situationQuery(
+  db: Kysely<Tables>,
+): SelectQueryBuilder<Tables, Joined, Record<string, unknown>> {
+  const selections = Object.entries(columns).flatMap(([table, names]) =>
+    names.map(name => `${table}.${name} as ${table}__${name}`),
+  )
+  const query = db
+    .selectFrom('installation')
+    .innerJoin('pool', 'pool.pool_id', 'installation.pool_id')
+    .innerJoin('customer', 'customer.customer_id', 'installation.customer_id')
+    .leftJoin('issue', 'issue.installation_id', 'installation.installation_id')
+    .leftJoin('transfer', join =>
+      join
+        .onRef('transfer.from_installation_id', '=', 'installation.installation_id')
+        .on('transfer.state', '<>', sql.lit('cancelled')),
+    )
+    .where('installation.installation_id', '=', '')
+  return query.select(selections as never[]) as never
+}
+
+export function toSituation(row: Record<string, unknown>): Situation {
+  return {
+    customer: toCustomer(take(row, 'customer')),
+    pool: toPool(take(row, 'pool')),
+    installation: toInstallation(take(row, 'installation')),
+    issue: row['issue__installation_id'] === null ? null : toIssue(take(row, 'issue')),
+    transfer: row['transfer__transfer_id'] === null ? null : toTransfer(take(row, 'transfer')),
+  }
+}
+
+function take<Name extends Joined>(row: Record<string, unknown>, table: Name): Tables[Name] {
+  return Object.fromEntries(columns[table].map(name => [name, row[`${table}__${name}`]])) as never
+}

@@ -1,0 +1,207 @@
+import { closeSync, openSync } from 'node:fs'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { type Kysely, Kysely as KyselyClass, SqliteDialect, sql } from 'kysely'
+import { Fault, messageOf } from '../../errors.ts'
+import type { LedgerChange } from '../ledger/model.ts'
+import { applyChange, Conflict } from './apply.ts'
+import { migrateSchema } from './migrate.ts'
+import { sqliteDialect } from './migrations.ts'
+import { SqlReader } from './reader.ts'
+import type { LedgerStore } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** Changes that are written in one transaction at most: they share its price, and all wait for its end. */
+const maxBatch = 128
+
+export interface SqliteOptions {
+  /** How long to wait for another process that writes. */
+  busyMs?: number
+  now?: () => number
+}
+
+interface Waiting {
+  change: LedgerChange
+  resolve(written: boolean): void
+  reject(error: unknown): void
+}
+
+/** Opens the ledger in a file, and makes it where there is none. Several processes may share it on one machine. */
+export async function openSqliteLedger(path: string, options: SqliteOptions = {}): Promise<LedgerStore> {
+  const { busyMs = 10_000, now = Date.now } = options
+  const writer = openDatabase(path)
+  const store = new SqliteLedger(writer, openDatabase(path), busyMs)
+  try {
+    await store.migrate(now())
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+  return store
+}
+
+class SqliteLedger extends SqlReader implements LedgerStore {
+  readonly #writer: Kysely<Tables>
+  readonly #reader: Kysely<Tables>
+  readonly #busyMs: number
+  #waiting: Waiting[] = []
+  #draining: Promise<void> | null = null
+
+  constructor(writer: Database.Database, reader: Database.Database, busyMs: number) {
+    const readerDb = kyselyOn(reader)
+    super(readerDb)
+    this.#reader = readerDb
+    this.#writer = kyselyOn(writer)
+    this.#busyMs = busyMs
+  }
+
+  async migrate(now: number): Promise<void> {
+    await this.#write(db => migrateSchema(db, sqliteDialect, now))
+  }
+
+  commit(change: LedgerChange): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, resolve, reject })
+      this.#draining ??= this.#drain()
+    })
+  }
+
+  /** Writes what waits, many changes to a transaction: one fsync serves them all. */
+  async #drain(): Promise<void> {
+    await setImmediate()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, maxBatch)
+      const settle: (() => void)[] = []
+      try {
+        await this.#write(async db => {
+          for (const { change, resolve, reject } of batch) {
+            const outcome = await applyApart(db, change)
+            settle.push(outcome instanceof Error ? () => reject(outcome) : () => resolve(outcome))
+          }
+        })
+        for (const done of settle) done()
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    this.#draining = null
+  }
+
+  /** Runs `work` in a transaction that excludes all other writers. */
+  async #write(work: (db: Kysely<Tables>) => Promise<void>): Promise<void> {
+    await this.#writer.connection().execute(async db => {
+      await this.#begin(db)
+      try {
+        await work(db)
+        await sql`commit`.execute(db)
+      } catch (error) {
+        // A full disk has rolled back by itself already.
+        await sql`rollback`.execute(db).catch(() => undefined)
+        throw faultOf(error)
+      }
+    })
+  }
+
+  /** Waits for other processes without blocking this one: SQLite's own waiting would stop the event loop. */
+  async #begin(db: Kysely<Tables>): Promise<void> {
+    const deadline = performance.now() + this.#busyMs
+    for (;;) {
+      try {
+        await sql`begin immediate`.execute(db)
+        return
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw faultOf(error)
+        await setTimeout(1 + Math.random() * 4)
+      }
+    }
+  }
+
+  async ping(): Promise<void> {
+    await sql`select count(*) from schema_migration`.execute(this.#reader).catch(error => {
+      throw faultOf(error)
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#draining
+    await this.#reader.destroy()
+    await this.#writer.destroy()
+  }
+}
+
+/** Applies one change of a batch, so that its failure undoes it alone. */
+async function applyApart(db: Kysely<Tables>, change: LedgerChange): Promise<boolean | Error> {
+  await sql`savepoint change`.execute(db)
+  try {
+    await applyChange(db, change)
+    await sql`release change`.execute(db)
+    return true
+  } catch (error) {
+    if (isFatal(error)) throw error
+    await sql`rollback to change`.execute(db)
+    await sql`release change`.execute(db)
+    if (error instanceof Conflict || isUniqueViolation(error)) return false
+    return error instanceof Error ? error : new Error(messageOf(error))
+  }
+}
+
+function openDatabase(path: string): Database.Database {
+  try {
+    // Made with the right mode, rather than changed to it later.
+    closeSync(openSync(path, 'a', 0o600))
+    const database = new Database(path, { timeout: 0 })
+    database.pragma('journal_mode = wal')
+    database.pragma('synchronous = full')
+    database.pragma('foreign_keys = on')
+    return database
+  } catch (cause) {
+    throw new Fault('ledger-unavailable', `The ledger ${path} cannot be opened: ${messageOf(cause)}.`, {
+      hint: 'See that its folder exists and that this user may write there.',
+      cause,
+    })
+  }
+}
+
+function kyselyOn(database: Database.Database): Kysely<Tables> {
+  const statements = new Map<string, Database.Statement>()
+  const prepare = (text: string) => {
+    const known = statements.get(text)
+    if (known !== undefined) return known
+    // The program has some dozens of statements; lists in them vary, so there is a bound all the same.
+    if (statements.size >= 500) statements.clear()
+    const statement = database.prepare(text)
+    statements.set(text, statement)
+    return statement
+  }
+  return new KyselyClass<Tables>({
+    dialect: new SqliteDialect({
+      database: { close: () => database.close(), prepare: prepare as never },
+    }),
+  })
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : ''
+}
+
+function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY')
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  return ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'].includes(codeOf(error))
+}
+
+/** Errors after which the transaction itself may be gone. */
+function isFatal(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|NOTADB|READONLY|INTERRUPT)/.test(codeOf(error))
+}
+
+function faultOf(error: unknown): unknown {
+  if (codeOf(error) === '') return error
+  return new Fault('ledger-unavailable', `The ledger cannot be used now: ${messageOf(error)}.`, {
+    hint: 'See the disk of the ledger, and whether another program holds it.',
+    retryable: true,
+    cause: error,
+  })
+}
