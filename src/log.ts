@@ -1,0 +1,44 @@
+import pino from 'pino'
+
+/**
+ * The log of a program: one JSON object a line, `time` in ISO 8601, `level` as a word.
+ * Change `level` to follow a reload of the configuration.
+ */
+export type Logger = pino.Logger
+
+/** Fields that never reach a log, whoever passes them, down to two levels deep. */
+const SECRET_FIELDS = [
+  'token',
+  'tokens',
+  'secret',
+  'clientSecret',
+  'authorization',
+  'privateKey',
+  'installationKey',
+  'password',
+]
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+export interface LogOptions {
+  level: LogLevel
+  /** Where lines go; standard output where it is left out. Tests pass their own. */
+  destination?: pino.DestinationStream
+}
+
+export function createLogger(options: LogOptions): Logger {
+  const settings: pino.LoggerOptions = {
+    level: options.level,
+    base: null,
+    messageKey: 'message',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    redact: {
+      paths: SECRET_FIELDS.flatMap(field => [field, `*.${field}`, `*.*.${field}`]),
+      censor: '[redacted]',
+    },
+    serializers: { error: pino.stdSerializers.err },
+  }
+  // Synchronous, so that the last lines before an end of the process are not lost.
+  return pino(settings, options.destination ?? pino.destination({ fd: 1, sync: true }))
+}
