@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import yargs from 'yargs'
+import { hideBin } from 'yargs/helpers'
+import { buildGenerator, type Measurement, runLoad } from './load.ts'
+import { type Row, rowOf, tableOf } from './report.ts'
+import { type PeerName, SCENARIOS, type Scenario } from './scenarios.ts'
+import { isInstalled, type Server, startEcho, startRedis, startSessiond } from './servers.ts'
+
+/** More than any load of ours holds at once: the limit is checked, and not met. */
+const SESSIONS = 100_000
+
+const args = await yargs(hideBin(process.argv))
+  .scriptName('npm run bench --')
+  .usage('$0\n\nMeasures sessiond beside what one would use instead, in alternating rounds.')
+  .option('smoke', {
+    type: 'boolean',
+    default: false,
+    describe: 'One short round of everything: does it work?',
+  })
+  .option('rounds', { type: 'number', default: 5, describe: 'Rounds; ratios are taken within a round' })
+  .option('seconds', { type: 'number', default: 3, describe: 'Length of one measurement' })
+  .option('only', { type: 'string', describe: 'Scenarios whose name contains this' })
+  .option('json', { type: 'string', describe: 'Write the figures to this file' })
+  .strict()
+  .parse()
+
+const rounds = args.smoke ? 1 : args.rounds
+const time = args.smoke ? { seconds: 0.3, warmupSeconds: 0.1 } : { seconds: args.seconds, warmupSeconds: 1 }
+const scenarios = SCENARIOS.filter(({ name }) => args.only === undefined || name.includes(args.only))
+
+for (const program of ['cc', 'taskset']) {
+  if (!isInstalled(program)) throw new Error(`The benchmark needs ${program}: apt-get install gcc util-linux`)
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'sessiond-bench-'))
+const generator = buildGenerator(directory)
+const servers = await startAll()
+try {
+  const rows: Row[] = []
+  for (const scenario of scenarios) rows.push(...(await measure(scenario)))
+  process.stdout.write(`${tableOf(rows)}\n`)
+  if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report(rows), null, 2)}\n`)
+} finally {
+  await Promise.all([...servers.values()].map(server => server.stop()))
+  rmSync(directory, { recursive: true, force: true })
+}
+
+async function startAll(): Promise<Map<PeerName, Server>> {
+  const started: (Server | null)[] = [
+    await startEcho('ws-echo', directory),
+    await startEcho('net-echo', directory),
+    await startRedis(directory, false),
+    await startRedis(directory, true),
+    await startSessiond(directory, SESSIONS),
+  ]
+  const running = started.filter(server => server !== null)
+  if (!running.some(({ protocol }) => protocol === 'redis')) {
+    process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
+  }
+  return new Map(running.map(server => [server.name as PeerName, server]))
+}
+
+/** All peers once a round, so that whatever else the machine does falls on all of them. */
+async function measure(scenario: Scenario): Promise<Row[]> {
+  const measured = new Map<PeerName, Measurement[]>()
+  for (let round = 0; round < rounds; round++) {
+    for (const peer of scenario.peers) {
+      const server = servers.get(peer)
+      if (server === undefined) continue
+      progress(`${scenario.name}: round ${round + 1} of ${rounds}, ${peer}`)
+      const result = await runLoad(generator, server, scenario.instead?.[peer] ?? scenario.load, time)
+      measured.set(peer, [...(measured.get(peer) ?? []), result])
+    }
+  }
+  progress('')
+  const reference = measured.get(scenario.peers[0]!)!
+  return [...measured].map(([peer, results]) => rowOf(scenario.name, peer, results, reference))
+}
+
+/** One line that is written over, on a terminal; nothing elsewhere. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+function report(rows: Row[]): object {
+  const machine = {
+    cpus: cpus().map(({ model }) => model),
+    node: process.version,
+    platform: process.platform,
+  }
+  return { machine, rounds, seconds: time.seconds, rows }
+}
