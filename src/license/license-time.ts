@@ -6,20 +6,23 @@ import { dayMs } from './instant.ts'
  *
  * A wall clock that leaps ahead is believed while it stands there, but the high water follows it only after
  * it has stood there for `settleAfterMs` of run time. So a clock that was wrong for some minutes leaves no trace.
- * One that was wrong for longer is cured by the next license of a newer generation (`witnessLicense`): what
- * the high water had from the wall clock alone is forgotten; what was signed or run through is not.
+ * One that was wrong for longer is cured by the next license, whose date of issue is the vendor's time: what the
+ * high water had from the wall clock alone is forgotten; what was signed or run through is not. A license that
+ * was held back to be installed with the clock turned back therefore gains no time either.
  */
 export interface LicenseClock {
   /** License time never falls below this instant. Milliseconds since the epoch. */
   highWater: number
-  /** Highest signed instant plus the time run since: what no wall clock can inflate. */
+  /** Highest signed instant plus the time run since: what no wall clock can inflate. Never above highWater. */
   provenAt: number
+  /** Highest signed instant. */
+  signedAt: number
   /** Run time in which the wall clock has stood more than a leap ahead of the high water. */
   aheadMs: number
 }
 
 /** The clock of an installation that has seen nothing yet. */
-export const unsetLicenseClock: LicenseClock = { highWater: 0, provenAt: 0, aheadMs: 0 }
+export const unsetLicenseClock: LicenseClock = { highWater: 0, provenAt: 0, signedAt: 0, aheadMs: 0 }
 
 /** More than this ahead of run time is a leap: a suspended machine, a stopped daemon, or a wrong clock. */
 export const leapMs = 10 * 60_000
@@ -37,23 +40,27 @@ export function licenseTime(wallNow: number, clock: LicenseClock): number {
  */
 export function advanceLicenseClock(clock: LicenseClock, wallNow: number, ranMs: number): LicenseClock {
   const ran = Math.max(0, ranMs)
-  const highWater = clock.highWater + ran
-  const provenAt = clock.provenAt === 0 ? 0 : clock.provenAt + ran
-  if (wallNow <= highWater) return { highWater, provenAt, aheadMs: 0 }
-  if (wallNow - highWater <= leapMs) return { highWater: wallNow, provenAt, aheadMs: 0 }
+  const ranThrough = {
+    ...clock,
+    highWater: clock.highWater + ran,
+    provenAt: clock.provenAt + ran,
+    aheadMs: 0,
+  }
+  const ahead = wallNow - ranThrough.highWater
+  if (ahead <= 0) return ranThrough
+  if (ahead <= leapMs) return { ...ranThrough, highWater: wallNow }
   const aheadMs = clock.aheadMs + ran
-  if (aheadMs < settleAfterMs) return { highWater, provenAt, aheadMs }
-  return { highWater: wallNow, provenAt, aheadMs: 0 }
+  return aheadMs < settleAfterMs ? { ...ranThrough, aheadMs } : { ...ranThrough, highWater: wallNow }
 }
 
 /**
- * The clock after a license with a good signature was put in force. Its `issuedAt` is a time of the vendor:
- * license time never falls below it. Where the license is of a newer generation than the one before
- * (`renews`), the high water starts again from what is proven.
+ * The clock after a license was put in force. Its `issuedAt` is a time of the vendor: license time never
+ * falls below it. Where it is later than every one before, the high water starts again from what is proven.
  */
-export function witnessLicense(clock: LicenseClock, issuedAt: number, renews: boolean): LicenseClock {
+export function witnessLicense(clock: LicenseClock, issuedAt: number): LicenseClock {
+  if (issuedAt <= clock.signedAt) return clock
   const provenAt = Math.max(clock.provenAt, issuedAt)
-  return { highWater: renews ? provenAt : Math.max(clock.highWater, issuedAt), provenAt, aheadMs: 0 }
+  return { highWater: provenAt, provenAt, signedAt: issuedAt, aheadMs: 0 }
 }
 
 /** True where the wall clock is so far behind license time that somebody should look at it. */

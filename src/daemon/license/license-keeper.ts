@@ -133,9 +133,7 @@ export class LicenseKeeper {
       )
     }
     if (reload.outcome === 'accepted') {
-      const { license, previous } = reload
-      const renews = previous === null || license.generation > previous.generation
-      this.#timekeeper.witness(Date.parse(license.issuedAt), renews)
+      this.#timekeeper.witness(Date.parse(reload.license.issuedAt))
       this.#log.info(licenseFields(this.#read()), 'A new license is in force.')
     }
     this.look()

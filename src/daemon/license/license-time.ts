@@ -41,9 +41,9 @@ export class LicenseTimekeeper {
     this.#advancedAt = monotonicNow
   }
 
-  /** A license came into force; `renews` where it is of a newer generation than the one before. */
-  witness(issuedAt: number, renews: boolean): void {
-    this.#keep(witnessLicense(this.#clock, issuedAt, renews))
+  /** A license came into force. */
+  witness(issuedAt: number): void {
+    this.#keep(witnessLicense(this.#clock, issuedAt))
   }
 
   #keep(clock: LicenseClock): void {
