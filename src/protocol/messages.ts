@@ -21,7 +21,7 @@ export interface Failure {
   readonly id: RequestId | null
   readonly failure: ErrorWord
   readonly message: string
-  /** True for a malformed notification, which JSON-RPC forbids to answer. */
+  /** True for a notification that cannot be carried out, which JSON-RPC forbids to answer. */
   readonly silent?: boolean
 }
 
@@ -29,10 +29,20 @@ export type Incoming = Call | Failure
 
 const NO_PARAMS = Object.freeze({})
 const MAX_ID_LENGTH = 64
+/** How much of a name that we do not know is repeated in an error. */
+const MAX_NAME_LENGTH = 64
 
 interface Check {
   Check(value: unknown): boolean
-  Errors(value: unknown): { instancePath: string; message: string; params: object }[]
+  Errors(value: unknown): CheckError[]
+}
+
+interface CheckError {
+  readonly keyword: string
+  /** JSON pointer (RFC 6901) to what is wrong. */
+  readonly instancePath: string
+  readonly message: string
+  readonly params: { readonly allowedValues?: readonly string[] }
 }
 
 const checks = new Map<string, Check>(
@@ -67,22 +77,21 @@ export function parseFrame(text: string, maxBatchLength: number): Incoming | Inc
 
 function checkRequest(value: unknown): Incoming {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { id: null, failure: 'invalid-request', message: 'A request must be a JSON object.' }
+    return invalid(null, 'A request must be a JSON object.')
   }
   const request = value as { jsonrpc?: unknown; id?: unknown; method?: unknown; params?: unknown }
   const { id } = request
   if (id !== undefined && !isRequestId(id)) {
-    const message = `"id" must be an integer or a string of at most ${MAX_ID_LENGTH} characters.`
-    return { id: null, failure: 'invalid-request', message }
+    return invalid(null, `"id" must be an integer or a string of at most ${MAX_ID_LENGTH} characters.`)
   }
-  if (request.jsonrpc !== '2.0') return failed(id, 'invalid-request', '"jsonrpc" must be "2.0".')
-  if (typeof request.method !== 'string') return failed(id, 'invalid-request', '"method" must be a string.')
+  if (request.jsonrpc !== '2.0') return invalid(id, '"jsonrpc" must be "2.0".')
+  if (typeof request.method !== 'string') return invalid(id, '"method" must be a string.')
   const check = checks.get(request.method)
   if (check === undefined) {
     return failed(
       id,
       'method-not-found',
-      `There is no method ${JSON.stringify(request.method.slice(0, 64))}.`,
+      `There is no method ${JSON.stringify(request.method.slice(0, MAX_NAME_LENGTH))}.`,
     )
   }
   if (request.params === undefined) request.params = NO_PARAMS
@@ -96,21 +105,28 @@ function isRequestId(id: unknown): id is RequestId {
     : typeof id === 'string' && id.length <= MAX_ID_LENGTH
 }
 
+/** What is no request is answered even without an id (JSON-RPC 2.0, section 5): it is no notification either. */
+function invalid(id: RequestId | null | undefined, message: string): Failure {
+  return { id: id ?? null, failure: 'invalid-request', message }
+}
+
 function failed(id: RequestId | undefined, failure: ErrorWord, message: string): Failure {
   return id === undefined ? { id: null, failure, message, silent: true } : { id, failure, message }
 }
 
+/** Says what is wrong with the parameters: an unknown property before all else, for it may be a misspelling. */
 function firstError(check: Check, params: unknown): string {
   const errors = check.Errors(params)
-  const unknown = errors.find(error => 'additionalProperties' in error.params)
+  const unknown = errors.find(({ keyword }) => keyword === 'boolean')
+  const { instancePath, message, params: detail } = unknown ?? errors[0]!
+  const path = instancePath.split('/').map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   if (unknown !== undefined) {
-    const names = (unknown.params as { additionalProperties: string[] }).additionalProperties
-    return `params has no property ${JSON.stringify(String(names[0]).slice(0, 64))}.`
+    const name = path.pop()!
+    return `params${path.join('.')} has no property ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))}.`
   }
-  const error = errors[0]
-  return error === undefined
-    ? 'params are invalid.'
-    : `params${error.instancePath.replaceAll('/', '.')} ${error.message}.`
+  if (detail.allowedValues !== undefined)
+    return `params${path.join('.')} must be one of ${detail.allowedValues.join(', ')}.`
+  return `params${path.join('.')} ${message}.`
 }
 
 /** A notification of the daemon. */

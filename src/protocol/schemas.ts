@@ -22,12 +22,7 @@ export const Token = Type.String({
   description: 'Opaque proof of a session: who holds it may release or resume it.',
 })
 
-export const NotificationTopic = Type.Union([
-  Type.Literal('limit'),
-  Type.Literal('license'),
-  Type.Literal('draining'),
-  Type.Literal('session'),
-])
+export const NotificationTopic = Type.Enum(['limit', 'license', 'draining', 'session'])
 
 export const HelloParams = Type.Object(
   {

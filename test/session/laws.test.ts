@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { parameters } from '../property.ts'
 import { history } from './history.ts'
 import { PLANTED_BUGS } from './planted-bugs.ts'
-import { parameters } from './property.ts'
 import { World } from './world.ts'
 
 t.test('the Laws hold over every history of grants, crashes and changes of the license', async () => {

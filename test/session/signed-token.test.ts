@@ -5,7 +5,7 @@ import { Value } from 'typebox/value'
 import { Token } from '../../src/protocol/schemas.ts'
 import { signToken, verifySignedToken } from '../../src/session/signed-token.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
-import { parameters } from './property.ts'
+import { parameters } from '../property.ts'
 import { randomNonce } from './setting.ts'
 
 const signer = { key: new Uint8Array(32).fill(9), instanceId: 'b0d3f5a2c19e4477' }

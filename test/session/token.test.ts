@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { formatToken, parseToken } from '../../src/session/token.ts'
-import { parameters } from './property.ts'
+import { parameters } from '../property.ts'
 
 const slot = fc.nat({ max: 36 ** 6 - 1 })
 const nonce = fc.integer({ min: 0, max: 2 ** 48 - 1 })
