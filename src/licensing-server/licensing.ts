@@ -103,6 +103,10 @@ class Licensing implements LicensingService {
     return this.#confirm(asked.question, requestText)
   }
 
+  async revocationLists(): Promise<string[]> {
+    return (await this.#store.revocationLists()).map(({ text }) => text)
+  }
+
   async readiness(): Promise<Readiness> {
     const ledgerProblem = await this.#store.ping().then(() => null, messageOf)
     try {
@@ -225,7 +229,7 @@ class Licensing implements LicensingService {
     return {
       kind: 'license',
       license: text,
-      revocationLists: await this.#revocationLists(),
+      revocationLists: await this.revocationLists(),
       licenseId,
       installationId,
       generation,
@@ -239,13 +243,9 @@ class Licensing implements LicensingService {
   async #answerRepeat(decision: Extract<LicenseDecision, { kind: 'repeat' }>): Promise<LicenseAnswer> {
     const { issue, units, unit } = decision
     const { license, licenseId, installationId, generation, deactivated } = issue
-    const revocationLists = await this.#revocationLists()
+    const revocationLists = await this.revocationLists()
     const about = { licenseId, installationId, generation, units, unit, deactivated }
     return { kind: 'license', license, revocationLists, ...about, repeated: true }
-  }
-
-  async #revocationLists(): Promise<string[]> {
-    return (await this.#store.revocationLists()).map(({ text }) => text)
   }
 }
 

@@ -41,6 +41,9 @@ export interface LicensingService {
   /** Takes the machine's signed statement that it runs no more on the license named in it. */
   confirmDeactivation(requestText: string): Promise<ConfirmationAnswer | RefusalAnswer>
 
+  /** The newest signed list of revoked issuing certificates of each root; often none. */
+  revocationLists(): Promise<string[]>
+
   /** Whether this server can issue: reaches its ledger, and holds a valid issuing certificate. Never throws. */
   readiness(): Promise<Readiness>
 }
