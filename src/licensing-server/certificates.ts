@@ -1,4 +1,4 @@
-import { generateKeyPair, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
+import { generateKeyPair, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import forge from 'node-forge'
 import { Fault } from '../errors.ts'
@@ -73,7 +73,7 @@ export async function makeIssuing(options: IssuingOptions): Promise<CertifiedKey
   }
   const keys = await makeKeys(bits)
   const issuer = subjectOf(root.certificate)
-  const organization = issuer.find(field => field.name === 'organizationName')?.value ?? ''
+  const organization = issuer.find(field => field.name === 'organizationName')?.value
   return certify({
     publicKey: keys.publicKey,
     privateKey: keys.privateKey,
@@ -136,12 +136,22 @@ function certify(plan: CertificatePlan): CertifiedKey {
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifierOf(signerKey) },
   ])
-  const pem = plan.signer.export({ type: 'pkcs8', format: 'pem' }) as string
-  certificate.sign(forge.pki.privateKeyFromPem(pem), forge.md.sha256.create())
+  certificate.sign(openSslSigner(certificate, plan.signer), forge.md.sha256.create())
   return {
     certificate: new X509Certificate(forge.pki.certificateToPem(certificate)),
     privateKey: plan.privateKey,
   }
+}
+
+/** Signs in forge's place, so that no private key ever enters it: forge only writes the certificate down. */
+function openSslSigner(certificate: forge.pki.Certificate, key: KeyObject): forge.pki.rsa.PrivateKey {
+  const signer = {
+    sign: () => {
+      const body = Buffer.from(forge.asn1.toDer(certificate.tbsCertificate).getBytes(), 'latin1')
+      return sign('sha256', body, key).toString('latin1')
+    },
+  }
+  return signer as unknown as forge.pki.rsa.PrivateKey
 }
 
 /** Keys come from OpenSSL: forge's own generation takes seconds, in JavaScript. */

@@ -29,12 +29,17 @@ export function licenseOf(
     seats: unitOf(pool.product) === 'seats' ? units : 0,
     ...pool.terms,
     issuedAt: formatInstant(now),
-    notBefore: formatInstant(now),
+    notBefore: formatInstant(startOf(installation, pool.terms)),
     fingerprint: installation.fingerprint,
     cnf: { jkt: installation.jkt },
     deactivated,
     ...(demonstration ? { demonstration: true } : {}),
   }
+}
+
+/** A license begins when the machine was first activated; one that is renewed in its grace, before its end. */
+function startOf(installation: Installation, { expiresAt }: PoolTerms): number {
+  return expiresAt === null ? installation.createdAt : Math.min(installation.createdAt, Date.parse(expiresAt))
 }
 
 /** The last instant at which a license of these terms is of use; null: perpetual. */

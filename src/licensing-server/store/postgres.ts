@@ -6,7 +6,7 @@ import { applyChange, Conflict } from './apply.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
-import type { LedgerStore } from './store.ts'
+import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
 export interface PostgresOptions {
@@ -118,6 +118,14 @@ class PostgresLedger extends SqlReader implements LedgerStore {
 
   async #transaction(work: (db: Kysely<Tables>) => Promise<void>): Promise<void> {
     await this.#db.transaction().execute(work)
+  }
+
+  async snapshot<Result>(work: (reader: LedgerReader) => Promise<Result>): Promise<Result> {
+    return this.#db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute(db => work(new SqlReader(db)))
   }
 
   async ping(): Promise<void> {

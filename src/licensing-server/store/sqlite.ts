@@ -8,7 +8,7 @@ import { applyChange, Conflict } from './apply.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
-import type { LedgerStore } from './store.ts'
+import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
 /** Changes that are written in one transaction at most: they share its price, and all wait for its end. */
@@ -29,8 +29,7 @@ interface Waiting {
 /** Opens the ledger in a file, and makes it where there is none. Several processes may share it on one machine. */
 export async function openSqliteLedger(path: string, options: SqliteOptions = {}): Promise<LedgerStore> {
   const { busyMs = 10_000, now = Date.now } = options
-  const writer = openDatabase(path)
-  const store = new SqliteLedger(writer, openDatabase(path), busyMs)
+  const store = new SqliteLedger(path, busyMs)
   try {
     await store.migrate(now())
   } catch (error) {
@@ -41,17 +40,19 @@ export async function openSqliteLedger(path: string, options: SqliteOptions = {}
 }
 
 class SqliteLedger extends SqlReader implements LedgerStore {
+  readonly #path: string
   readonly #writer: Kysely<Tables>
   readonly #reader: Kysely<Tables>
   readonly #busyMs: number
   #waiting: Waiting[] = []
   #draining: Promise<void> | null = null
 
-  constructor(writer: Database.Database, reader: Database.Database, busyMs: number) {
-    const readerDb = kyselyOn(reader)
-    super(readerDb)
-    this.#reader = readerDb
-    this.#writer = kyselyOn(writer)
+  constructor(path: string, busyMs: number) {
+    const reader = kyselyOn(openDatabase(path))
+    super(reader)
+    this.#path = path
+    this.#reader = reader
+    this.#writer = kyselyOn(openDatabase(path))
     this.#busyMs = busyMs
   }
 
@@ -113,6 +114,19 @@ class SqliteLedger extends SqlReader implements LedgerStore {
         if (!isBusy(error) || performance.now() > deadline) throw faultOf(error)
         await setTimeout(1 + Math.random() * 4)
       }
+    }
+  }
+
+  async snapshot<Result>(work: (reader: LedgerReader) => Promise<Result>): Promise<Result> {
+    // A connection of its own: the one for reading carries one reader after the other.
+    const db = kyselyOn(openDatabase(this.#path))
+    try {
+      return await db.connection().execute(async connection => {
+        await sql`begin`.execute(connection)
+        return work(new SqlReader(connection))
+      })
+    } finally {
+      await db.destroy()
     }
   }
 

@@ -34,6 +34,8 @@ export const maxCandidates = 20
 export interface LedgerStore extends LedgerReader {
   /** True: written, durably. False: something it rests on has changed; nothing was written. */
   commit(change: LedgerChange): Promise<boolean>
+  /** Everything that `work` reads is as of one instant, however long it takes; nobody waits for it. */
+  snapshot<Result>(work: (reader: LedgerReader) => Promise<Result>): Promise<Result>
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
