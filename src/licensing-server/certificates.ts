@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import forge from 'node-forge'
 import { Fault } from '../errors.ts'
 import { licenseSigningPurpose } from '../license/certificate-terms.ts'
-import { minRsaBits } from '../license/chain.ts'
+import { minRsaBits, nameOf } from '../license/chain.ts'
 import { sayInstant } from '../license/instant.ts'
 
 /** A certificate and the private key that belongs to it. */
@@ -73,11 +73,10 @@ export async function makeIssuing(options: IssuingOptions): Promise<CertifiedKey
   }
   const keys = await makeKeys(bits)
   const issuer = subjectOf(root.certificate)
-  const organization = issuer.find(field => field.name === 'organizationName')?.value
   return certify({
     publicKey: keys.publicKey,
     privateKey: keys.privateKey,
-    subject: nameFields(String(organization), 'License Issuing'),
+    subject: nameFields(organizationOf(root.certificate), 'License Issuing'),
     issuer,
     signer: root.privateKey,
     signerKey: root.certificate.publicKey,
@@ -182,6 +181,11 @@ function nameFields(organization: string, role: string): NameField[] {
     field('organizationName', organization),
     field('commonName', `${organization} ${role}`),
   ] as unknown as NameField[]
+}
+
+/** The vendor's name in a root; its common name where another program made it without one. */
+function organizationOf(root: X509Certificate): string {
+  return /^O=(.*)$/m.exec(root.subject)?.[1] ?? nameOf(root)
 }
 
 /** The subject of a certificate as forge writes it again: it keeps parsed UTF-8 encoded and would encode it twice. */

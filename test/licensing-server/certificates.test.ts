@@ -4,6 +4,7 @@ import { test } from 'tap'
 import { readCertificateTerms } from '../../src/license/certificate-terms.ts'
 import { readTrustedRoots, verifyChain } from '../../src/license/chain.ts'
 import { makeIssuing, makeRoot } from '../../src/licensing-server/certificates.ts'
+import { makeCertificate, makeRsa, rootExtensions } from '../license/certificate-factory.ts'
 
 const now = Date.parse('2026-11-24T12:00:00Z')
 const root = await makeRoot({ organization: 'Müller & Söhne Telefonie', now, bits: 3072 })
@@ -46,6 +47,14 @@ test('the issuing certificate', async t => {
   const x5c = [issuing.certificate.raw.toString('base64')]
   t.match(verifyChain(x5c, { trustedRoots: [root.certificate], revoked: new Set() }, now), { ok: true })
   t.not(issuing.certificate.serialNumber, (await makeIssuing({ root, now })).certificate.serialNumber)
+})
+
+test('a root that another program made', async t => {
+  const key = makeRsa()
+  const certificate = makeCertificate({ subject: 'Plain Root', key, extensions: rootExtensions })
+  const under = await makeIssuing({ root: { certificate, privateKey: key.privateKey }, now })
+  t.match(under.certificate.subject, 'CN=Plain Root License Issuing')
+  t.ok(under.certificate.checkIssued(certificate))
 })
 
 const withOpenssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed'

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import {
   chmodSync,
@@ -42,6 +43,37 @@ test('many starts at once end with the same key', async t => {
   const directory = join(t.testdir({}), 'machine')
   const keys = await Promise.all(Array.from({ length: 8 }, () => loadOrCreateMachineKey(directory)))
   t.equal(new Set(keys.map(key => key.jkt)).size, 1)
+  t.same(readdirSync(directory), [machineKeyFile])
+})
+
+test('programs that start at once end with the same key', async t => {
+  const base = t.testdir({})
+  const directory = join(base, 'machine')
+  const module = join(import.meta.dirname, '../../../src/daemon/machine/machine-key.ts')
+  const program = `
+    import { existsSync } from 'node:fs'
+    const { loadOrCreateMachineKey } = await import(${JSON.stringify(module)})
+    console.log('ready')
+    while (!existsSync(${JSON.stringify(join(base, 'go'))})) await new Promise(resolve => setTimeout(resolve, 1))
+    console.log((await loadOrCreateMachineKey(${JSON.stringify(directory)})).jkt)`
+  const children = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  )
+  t.teardown(() => {
+    for (const child of children) child.kill()
+  })
+  const outputs = children.map(() => '')
+  const ready = children.map(async (child, index) => {
+    for await (const chunk of child.stdout) {
+      outputs[index] += chunk
+      if (outputs.every(output => output.startsWith('ready')) && !existsSync(join(base, 'go'))) {
+        writeFileSync(join(base, 'go'), '')
+      }
+    }
+  })
+  await Promise.all(ready)
+  t.equal(new Set(outputs).size, 1)
+  t.match(outputs[0], /^ready\n[\w-]{43}\n$/)
   t.same(readdirSync(directory), [machineKeyFile])
 })
 
