@@ -40,7 +40,7 @@ export function defineCommand<T>(spec: CommandSpec<T>): Command {
 /** A command that only holds others, such as `license` with `show`, `check` and `install`. */
 export function commandGroup(command: string, describe: string, commands: Command[]): Command {
   return current => ({
-    command: `${command} <command>`,
+    command,
     describe,
     builder: argv => withCommands(argv, commands, current),
     handler: () => {},

@@ -1,4 +1,4 @@
-import { Value } from 'typebox/value'
+import { Check as fits } from 'typebox/schema'
 import { type ConfigKey, configKeysOf, isMap, nullableObject, type SchemaNode } from './keys.ts'
 import { type ConfigProblem, quoteValue } from './problem.ts'
 import { nearest } from './suggest.ts'
@@ -57,7 +57,7 @@ function checkNode(value: unknown, schema: SchemaNode, segments: string[], check
     )
     return
   }
-  if (schema.items !== undefined && Array.isArray(value) && !Value.Check(schema as never, value)) {
+  if (schema.items !== undefined && Array.isArray(value) && !fits(schema as never, value)) {
     const before = check.problems.length
     for (const [index, item] of value.entries()) {
       checkNode(item, schema.items, [...segments, String(index)], check)
@@ -65,7 +65,7 @@ function checkNode(value: unknown, schema: SchemaNode, segments: string[], check
     if (check.problems.length > before) return
   }
   const isMisplacedScalar = schema.properties !== undefined
-  if (!isMisplacedScalar && Value.Check(schema as never, value)) return
+  if (!isMisplacedScalar && fits(schema as never, value)) return
   const expects = schema.expects ?? 'a map of keys and values'
   const message = `must be ${expects}, not ${quoteValue(value)}`
   check.problems.push({ where: check.places.whereValue(segments), key: segments.join('.'), message })

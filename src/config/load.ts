@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { Fault, messageOf } from '../errors.ts'
 import { checkTree, checkValue } from './check.ts'
 import {
@@ -107,7 +107,7 @@ export function loadConfigOf<Schema extends TSchema>(
     }
   }
   if (problems.length > 0) throw new ConfigFault(problems, `${spec.program} check-config`)
-  if (!Value.Check(spec.schema, tree)) {
+  if (!Check(spec.schema, tree)) {
     throw new Fault('internal-error', 'The merged configuration does not fit its own schema.')
   }
   return {

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { defaultConfig } from '../../src/daemon/config/keys.ts'
-import { runProgram } from './programs.ts'
+import { invoke } from './invoke.ts'
 
 const sample = new URL('../../config/sessiond.yaml', import.meta.url).pathname
 
 t.test('a good configuration', async t => {
-  const { code, stdout, stderr } = await runProgram('sessiond', ['check-config', '--config', sample])
+  const { code, stdout, stderr } = await invoke('sessiond', ['check-config', '--config', sample])
   t.equal(code, 0)
   t.equal(stdout, '')
   t.match(stderr, `The configuration is good (${sample}).`)
@@ -25,7 +25,7 @@ t.test('--print says what is in force and who said so, as a file that can be use
     '--listen.tcp.port=9',
   ]
   const env = { SESSIOND_SHUTDOWN_DRAIN_MS: '7', SESSIOND_LOG_LEVL: 'x' }
-  const { code, stdout, stderr } = await runProgram('sessiond', args, { cwd: folder, env })
+  const { code, stdout, stderr } = await invoke('sessiond', args, { cwd: folder, env })
   t.equal(code, 0)
   t.match(stdout, /^ {2}level: warn # file 2:10$/m)
   t.match(stdout, /^ {4}port: 9 # --listen\.tcp\.port$/m)
@@ -41,14 +41,11 @@ t.test('--print says what is in force and who said so, as a file that can be use
   t.strictSame(parse(stdout), expected)
 
   writeFileSync(join(folder, 'printed.yaml'), stdout)
-  t.equal(
-    (await runProgram('sessiond', ['check-config', '--config', 'printed.yaml'], { cwd: folder })).code,
-    0,
-  )
+  t.equal((await invoke('sessiond', ['check-config', '--config', 'printed.yaml'], { cwd: folder })).code, 0)
 })
 
 t.test('--json', async t => {
-  const { code, stdout } = await runProgram('sessiond', ['check-config', '--config', sample, '--json'])
+  const { code, stdout } = await invoke('sessiond', ['check-config', '--config', sample, '--json'])
   t.equal(code, 0)
   t.match(JSON.parse(stdout), {
     'log.level': { value: 'info', source: 'file', where: /sessiond\.yaml:\d+:\d+$/ },
@@ -58,7 +55,7 @@ t.test('--json', async t => {
 
 t.test('a wrong configuration', async t => {
   const folder = t.testdir({ 'my.yaml': 'lgo:\n  level: warn\n' })
-  const { code, stdout, stderr } = await runProgram(
+  const { code, stdout, stderr } = await invoke(
     'sessiond',
     ['check-config', '--config', 'my.yaml', '--json'],
     { cwd: folder },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { OLDEST_NODE, oldNodeComplaint } from '../../src/cli/node-version.ts'
+import { invoke } from './invoke.ts'
 import { type ProgramName, runProgram } from './programs.ts'
 
 const names: ProgramName[] = ['sessiond', 'sessionctl', 'licensing-server']
@@ -8,26 +9,27 @@ const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.me
 
 t.test('a Node.js that is too old is told in one line', async t => {
   t.equal(manifest.engines.node, `>=${OLDEST_NODE.replace(/\.0$/, '')}`)
-  for (const good of [OLDEST_NODE, '22.20.1', '24.0.0', '30.1.0'])
+  for (const good of [OLDEST_NODE, '22.20.1', '24.0.0', '30.1.0']) {
     t.equal(oldNodeComplaint('sessiond', good), null, good)
-  for (const old of ['22.18.9', '20.20.2', '8.0.0']) {
-    t.match(
-      oldNodeComplaint('sessiond', old),
-      /^error: sessiond needs Node\.js 22\.19\.0 or newer, but this is .* \(.*\)\.$/,
-    )
   }
+  const line = /^error: sessiond needs Node\.js 22\.19\.0 or newer, but this is .* \(.*\)\.$/
+  for (const old of ['22.18.9', '20.20.2', '8.0.0']) t.match(oldNodeComplaint('sessiond', old), line)
 })
 
 t.test('every program says its version and its commands', async t => {
   for (const name of names) {
-    t.equal((await runProgram(name, ['--version'])).stdout, `${manifest.version}\n`)
+    t.match(await runProgram(name, ['--version']), { code: 0, stdout: `${manifest.version}\n`, stderr: '' })
     const help = await runProgram(name, ['--help'])
     t.equal(help.code, 0)
     t.match(help.stdout, /^Commands:$/m)
     t.match(help.stdout, /Exit codes: /)
-    const completion = await runProgram(name, ['completion'])
-    t.match(completion.stdout, `###-begin-${name}-completions-###`)
   }
+})
+
+t.test('completion', async t => {
+  t.match((await runProgram('sessionctl', ['completion'])).stdout, '###-begin-sessionctl-completions-###')
+  const words = await runProgram('sessionctl', ['--get-yargs-completions', 'sessionctl', 'lic'])
+  t.match(words.stdout, /^license\b/m)
 })
 
 t.test('wrong usage', async t => {
@@ -39,11 +41,13 @@ t.test('wrong usage', async t => {
     [['check-config', '--config'], /^error: Not enough arguments following: config\n/],
   ]
   for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await runProgram('sessiond', args)
+    const { code, stdout, stderr } = await invoke('sessiond', args)
     t.equal(code, 2, args.join(' '))
     t.equal(stdout, '')
     t.match(stderr, message)
   }
-  const { stdout } = await runProgram('sessiond', ['check-config', '--json', '--what'])
-  t.match(JSON.parse(stdout), { error: { code: 'usage', message: 'Unknown argument: what' } })
+  t.match(await invoke('sessionctl', ['license']), { code: 2, stderr: /Name a command/ })
+  const asJson = await runProgram('sessiond', ['check-config', '--json', '--what'])
+  t.equal(asJson.code, 2)
+  t.match(JSON.parse(asJson.stdout), { error: { code: 'usage', message: 'Unknown argument: what' } })
 })

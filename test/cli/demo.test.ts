@@ -1,0 +1,95 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { demoPaths } from '../../src/cli/demo/demo-paths.ts'
+import { setUpDemo } from '../../src/cli/demo/demo-setup.ts'
+import { loadConfig } from '../../src/daemon/config/load.ts'
+import { invoke } from './invoke.ts'
+import { RunningProgram, runProgram } from './programs.ts'
+import { shortFolder } from './vendor.ts'
+
+const DAY_MS = 86_400_000
+
+t.test('the demonstration, and the commands that it prints', async t => {
+  const cwd = shortFolder(t)
+  const demo = new RunningProgram('sessiond', ['demo'], { cwd })
+  t.teardown(async () => {
+    demo.signal('SIGKILL')
+    await demo.finished()
+  })
+  await demo.printed(
+    /sessiond is ready: a demonstration license for 10 sessions until [\s\S]*Ctrl-C stops it/,
+  )
+  const commands = [...demo.stderr.matchAll(/^ {2}npx sessionctl (.*)$/gm)].map(
+    ([, words]) => words?.split(' ') ?? [],
+  )
+  t.strictSame(commands, [['status'], ['hold', '3'], ['hold', '11']])
+  const [status = [], holdThree = [], holdEleven = []] = commands
+
+  const shown = await invoke('sessionctl', status, { cwd })
+  t.equal(shown.code, 0, shown.stderr)
+  t.match(shown.stdout, /^License {6}active \(demonstration\): /)
+  t.match(shown.stdout, /^Sessions {5}0 of 10 in use, 10 free; peak 0$/m)
+  t.match(shown.stderr, 'Using the demonstration in .demo')
+  t.match(await invoke('sessionctl', [...holdThree, '--for', '0'], { cwd }), {
+    code: 0,
+    stderr: /^3 granted, 0 denied\.$/m,
+  })
+  const eleven = await invoke('sessionctl', [...holdEleven, '--for', '0'], { cwd })
+  t.match(eleven, { code: 3, stderr: /^10 granted, 1 denied\.$/m, stdout: /-11 {2}denied: limit-reached\n$/ })
+
+  const second = await runProgram('sessiond', ['demo'], { cwd })
+  t.match(second, { code: 1, stderr: /error: This demonstration runs already/ })
+
+  demo.signal('SIGINT')
+  t.equal((await demo.finished()).code, 0)
+  const license = readFileSync(join(cwd, '.demo/state/license.jws'))
+  const again = new RunningProgram('sessiond', ['demo'], { cwd })
+  t.teardown(async () => {
+    again.signal('SIGKILL')
+    await again.finished()
+  })
+  await again.printed(/sessiond is ready/)
+  t.strictSame(readFileSync(join(cwd, '.demo/state/license.jws')), license, 'the license is used again')
+})
+
+t.test('what is still good is used again, what is not is made anew', async t => {
+  const folder = join(t.testdir(), '.demo')
+  const now = Date.now()
+  const first = (await setUpDemo(folder, 10, now)).license
+  t.match(first, { demonstration: true, maxSessions: 10, generation: 1, product: 'call-services' })
+  t.strictSame((await setUpDemo(folder, 10, now + DAY_MS)).license, first)
+
+  const expired = (await setUpDemo(folder, 10, now + 40 * DAY_MS)).license
+  t.match(expired, { installationId: first.installationId, generation: 2 })
+  const larger = (await setUpDemo(folder, 12, now + 40 * DAY_MS)).license
+  t.match(larger, { installationId: first.installationId, generation: 3, maxSessions: 12 })
+  const renewed = (await setUpDemo(folder, 12, now + 3 * 365 * DAY_MS)).license
+  t.match(renewed, { installationId: first.installationId, generation: 4 }, 'with a new issuing certificate')
+
+  writeFileSync(join(folder, 'authority/issuing/issuing.pem'), 'damaged')
+  writeFileSync(join(folder, 'authority/root/root.pem'), 'damaged')
+  const anew = (await setUpDemo(folder, 12, now)).license
+  t.match(anew, { generation: 1 })
+  t.not(anew.installationId, first.installationId, 'a new authority knows no earlier installation')
+})
+
+t.test('a folder that is too deep for a socket', async t => {
+  const deep = demoPaths(`/${'d'.repeat(100)}/.demo`)
+  t.ok(deep.isSocketElsewhere)
+  t.ok(Buffer.byteLength(deep.socket) <= 107)
+  t.notOk(demoPaths('/srv/clone/.demo').isSocketElsewhere)
+
+  const folder = join(t.testdir(), 'd'.repeat(100), '.demo')
+  const { paths } = await setUpDemo(folder, 3, Date.now())
+  const { config } = loadConfig({ file: paths.config, environment: {}, workingDirectory: '/' })
+  t.equal(config.listen.unix.path, paths.socket)
+  t.equal(config.stateDirectory, paths.state)
+})
+
+t.test('a folder that others may write is refused', async t => {
+  const folder = t.testdir({ '.demo': {} })
+  chmodSync(join(folder, '.demo'), 0o777)
+  await t.rejects(setUpDemo(join(folder, '.demo'), 3, Date.now()), { code: 'demo-folder-unsafe' })
+  t.notOk(existsSync(join(folder, '.demo', 'authority')))
+})
