@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ERRORS, type ErrorWord } from './codes.ts'
+import { scanBatch, scanRequest } from './scan.ts'
 import {
   METHODS,
   type MethodName,
@@ -59,6 +60,8 @@ export function isFailure(item: Incoming): item is Failure {
  * A batch that is empty or too long is one failure for the whole of it.
  */
 export function parseFrame(text: string, maxBatchLength: number): Incoming | Incoming[] {
+  const scanned = text.startsWith('[') ? scanBatch(text, maxBatchLength) : scanRequest(text)
+  if (scanned !== null) return scanned
   let value: unknown
   try {
     value = JSON.parse(text)
