@@ -10,6 +10,7 @@ import {
   maxMacs,
   rehearse,
 } from '../../src/license/fingerprint.ts'
+import { parameters } from '../property.ts'
 import { machineFacts, machineFingerprint } from './setting.ts'
 
 const noFacts: MachineFacts = { machineId: null, productUuid: null, macs: [], cpuModel: null }
@@ -160,6 +161,7 @@ function replace(facts: MachineFacts, part: FingerprintPart): MachineFacts {
 test('properties of the rule', async t => {
   fc.assert(
     fc.property(licensable, facts => matchFingerprint(fingerprintOf(facts), fingerprintOf(facts)).matches),
+    parameters(200),
   )
   t.pass('a machine is itself')
 
@@ -168,6 +170,7 @@ test('properties of the rule', async t => {
       fc.pre(strongOf(facts) >= 2)
       return matchFingerprint(fingerprintOf(facts), fingerprintOf(replace(facts, part))).matches
     }),
+    parameters(200),
   )
   t.pass('with two strong parts, any one part may change')
 
@@ -182,6 +185,7 @@ test('properties of the rule', async t => {
       )
       return !matchFingerprint(fingerprintOf(one), fingerprintOf(other)).matches
     }),
+    parameters(200),
   )
   t.pass('another machine never matches')
 
@@ -199,6 +203,7 @@ test('properties of the rule', async t => {
           .matches
       },
     ),
+    parameters(200),
   )
   t.pass('two changed parts are another machine')
 
@@ -207,7 +212,7 @@ test('properties of the rule', async t => {
       const turned = { ...facts, macs: [...facts.macs].reverse() }
       t.same(fingerprintOf(turned), fingerprintOf(facts))
     }),
-    { numRuns: 30 },
+    parameters(30),
   )
   t.pass('the order of interfaces means nothing')
 
@@ -223,6 +228,7 @@ test('properties of the rule', async t => {
       const [one, two] = [fingerprintOf(facts), fingerprintOf(other)]
       return matchFingerprint(one, two).matches === matchFingerprint(two, one).matches
     }),
+    parameters(200),
   )
   t.pass('two machines with the same kinds of parts are the same both ways or neither')
 })

@@ -11,6 +11,7 @@ import {
   wallClockIsBehind,
   witnessLicense,
 } from '../../src/license/license-time.ts'
+import { parameters } from '../property.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -134,6 +135,7 @@ test('properties', async t => {
       }
       return true
     }),
+    parameters(200),
   )
   t.pass('the high water rises by at least the time run, and no wall clock moves what is proven')
 })

@@ -3,6 +3,7 @@ import { test } from 'tap'
 import type { License } from '../../src/license/document.ts'
 import { dayMs } from '../../src/license/instant.ts'
 import { lifecycleOf, lifecycleStates } from '../../src/license/lifecycle.ts'
+import { parameters } from '../property.ts'
 import { makeLicense } from './setting.ts'
 
 /** Expires at the end of 2027, with 14 days of grace; must reactivate within 60 days of 2026-11-01 09:30. */
@@ -183,6 +184,7 @@ test('properties', async t => {
       const { state, admits, refusal, message } = lifecycleOf(make(terms), { now, lastReactivationAt: null })
       return lifecycleStates.includes(state) && admits === (refusal === null) && message.length > 0
     }),
+    parameters(200),
   )
   t.pass('it admits or gives a reason, never both')
 
@@ -199,7 +201,7 @@ test('properties', async t => {
         between.expiringWithinDays === expiringWithinDays
       )
     }),
-    { numRuns: 2_000 },
+    parameters(2_000),
   )
   t.pass('nothing changes before nextChangeAt')
 
@@ -210,6 +212,7 @@ test('properties', async t => {
       if (!admits || admitsUntil === null) return admits || admitsUntil === null
       return judge(admitsUntil).admits && !judge(admitsUntil + 1).admits
     }),
+    parameters(200),
   )
   t.pass('admitsUntil is the last instant of admission')
 })
