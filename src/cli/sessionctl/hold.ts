@@ -11,6 +11,9 @@ import { knock } from './reach-daemon.ts'
 const MAX_SESSIONS = 100_000
 const MAX_SECONDS = 1_000_000
 
+/** How long a busy daemon may take to answer, and to be told of the releases. */
+const PATIENCE_MS = 10_000
+
 export const hold = defineCommand({
   command: 'hold <sessions>',
   describe: 'Hold sessions until interrupted, and show which are granted and which denied',
@@ -44,6 +47,8 @@ export const hold = defineCommand({
       socketPath,
       clientId: `sessionctl-hold-${process.pid}`,
       maxPending: MAX_SESSIONS,
+      acquireTimeoutMs: PATIENCE_MS,
+      closeTimeoutMs: PATIENCE_MS,
       ...application,
     })
     sayEvents(client, terminal)

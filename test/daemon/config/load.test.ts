@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { defaultConfig } from '../../../src/daemon/config/keys.ts'
 import { type LoadOptions, loadConfig } from '../../../src/daemon/config/load.ts'
 import { ConfigFault, formatProblem } from '../../../src/daemon/config/problem.ts'
+import { ConfigSchema } from '../../../src/daemon/config/schema.ts'
 
 type More = Partial<LoadOptions>
 
@@ -118,7 +119,7 @@ applications:
     "FILE:8:3: key 'listen.origins' is not known; known here: allowedOrigins, unix, tcp",
     "FILE:10:10: key 'log.level' must be one of trace, debug, info, warn, error, fatal, silent, not 'verbose'",
     "FILE:11:1: key 'port' is not known; did you mean 'listen.tcp.port'?",
-    "FILE:12:1: key 'something' is not known; known here: listen, license, product, stateDirectory, runtimeDirectory, sessions, applications, bounds, shutdown, log",
+    `FILE:12:1: key 'something' is not known; known here: ${Object.keys(ConfigSchema.properties).join(', ')}`,
     "FILE:14:12: key 'product.version' must be a quoted version such as '5.1', not 5.1",
     "FILE:15:11: key 'sessions' must be a map of keys and values, not 5",
     "FILE:17:3: key 'applications.bad name' is not a name of an application: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with one of . _ -",
