@@ -17,6 +17,12 @@ const MIGRATIONS = [
 /** Accepted licenses that are kept, the one in force included. */
 const LICENSES_KEPT = 32
 
+/** What must hold, and be done, for a license to be accepted. */
+export interface AcceptGuard {
+  readonly after: string | null
+  readonly lay: () => void
+}
+
 /** Told when a damaged file was moved away and a new one begun. */
 export type OnSetAside = (movedTo: string, why: string) => void
 
@@ -57,19 +63,35 @@ export class StateStore {
     this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value)
   }
 
+  /** Changes a named value as one step, also against other processes that change it. */
+  change(name: string, change: (before: string | null) => string): void {
+    this.#db.transaction(() => this.write(name, change(this.read(name)))).immediate()
+  }
+
   /** The text of the license that was accepted last, or null. */
   latestLicense(): string | null {
     const row = this.#db.prepare('SELECT text FROM licenses ORDER BY number DESC LIMIT 1').get()
     return (row as { text: string } | undefined)?.text ?? null
   }
 
-  acceptLicense(text: string, acceptedAt: number): void {
-    this.#db.transaction(() => {
+  /**
+   * Keeps a license as the one accepted last. With `guard` only where `guard.after` still is that, or the
+   * license itself: false where another process has accepted another one meanwhile. `guard.lay` is carried out
+   * in the same step; where it throws, nothing is kept.
+   */
+  acceptLicense(text: string, acceptedAt: number, guard?: AcceptGuard): boolean {
+    const accept = this.#db.transaction(() => {
+      const latest = this.latestLicense()
+      if (guard !== undefined && latest !== guard.after && latest !== text) return false
+      guard?.lay()
+      if (latest === text) return true
       const { lastInsertRowid } = this.#db
         .prepare('INSERT INTO licenses (accepted_at, text) VALUES (?, ?)')
         .run(acceptedAt, text)
       this.#db.prepare('DELETE FROM licenses WHERE number <= ?').run(Number(lastInsertRowid) - LICENSES_KEPT)
-    })()
+      return true
+    })
+    return accept.immediate()
   }
 
   close(): void {

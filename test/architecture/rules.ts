@@ -6,15 +6,26 @@ import { type Import, partOf, type SourceFile } from './source.ts'
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
   log: [],
+  'write-file': ['errors'],
   config: ['errors'],
   license: ['errors'],
   session: ['errors'],
   protocol: ['errors'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
-  daemon: ['config', 'license', 'licensing-api', 'session', 'protocol', 'errors', 'log'],
+  daemon: ['config', 'license', 'licensing-api', 'session', 'protocol', 'errors', 'log', 'write-file'],
   'licensing-server': ['config', 'license', 'licensing-api', 'errors', 'log'],
-  cli: ['config', 'license', 'protocol', 'client', 'daemon', 'licensing-server', 'errors', 'log'],
+  cli: [
+    'config',
+    'license',
+    'protocol',
+    'client',
+    'daemon',
+    'licensing-server',
+    'errors',
+    'log',
+    'write-file',
+  ],
 }
 
 /** Parts whose types alone may be imported besides. */

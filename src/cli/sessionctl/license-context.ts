@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../../daemon/config/schema.ts'
-import { readTrust } from '../../daemon/license/trust.ts'
+import { readTrust, trustSourcesOf } from '../../daemon/license/trust.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { type AuthenticationContext, authenticateLicense, type VerifyContext } from '../../license/verify.ts'
 import { readThisMachine } from './this-machine.ts'
@@ -10,7 +10,7 @@ export async function authenticationContext(
   config: Config,
   options: { anyMachine: boolean },
 ): Promise<AuthenticationContext> {
-  const trust = await readTrust(config.license)
+  const trust = await readTrust(trustSourcesOf(config))
   const base = { ...trust, product: 'call-services', version: config.product.version } as const
   if (options.anyMachine) return { ...base, fingerprint: 'not-compared', machineJkt: 'not-compared' }
   const { fingerprint, jkt } = await readThisMachine(config)

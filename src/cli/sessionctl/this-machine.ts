@@ -23,7 +23,7 @@ export interface ThisMachine {
 
 export async function readThisMachine(config: Config): Promise<ThisMachine> {
   const credentialsDirectory = process.env['CREDENTIALS_DIRECTORY'] ?? null
-  const reading = readMachineFacts({ credentialsDirectory })
+  const reading = readMachineFacts({ root: config.machine.root, credentialsDirectory })
   const fingerprint = fingerprintIfAny(reading.facts)
   return { reading, fingerprint, jkt: await thumbprint(config) }
 }

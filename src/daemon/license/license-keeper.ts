@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ChainTrust } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
+import type { Product } from '../../license/fields.ts'
 import { fingerprintIfAny } from '../../license/fingerprint.ts'
 import type { Lifecycle } from '../../license/lifecycle.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,15 +10,31 @@ import type { Logger } from '../log.ts'
 import { readMachineFacts } from '../machine/facts.ts'
 import { loadOrCreateMachineKey } from '../machine/machine-key.ts'
 import { watchFile } from './file-watch.ts'
-import { type LicenseArchive, LicenseStore, type Rejection, type Reload } from './license-store.ts'
+import {
+  type LicenseArchive,
+  LicenseStore,
+  type Offered,
+  type Rejection,
+  type Reload,
+} from './license-store.ts'
 import { type ClockArchive, LicenseTimekeeper } from './license-time.ts'
-import { readTrust } from './trust.ts'
+import { type KeptLists, keepLists } from './revocation-lists.ts'
+import { readTrust, trustSourcesOf } from './trust.ts'
 
 export interface KeeperOptions {
   readonly config: Config
+  /** What the license is for. Default: Call Services as the configuration says. */
+  readonly licensed?: Licensed
   readonly archive: LicenseArchive & ClockArchive
   readonly clocks: { readonly wallNow: () => number; readonly monotonicNow: () => number }
   readonly log: Logger
+}
+
+/** A product on this machine, and where its license lies. */
+export interface Licensed {
+  readonly product: Product
+  readonly version: string
+  readonly file: string
 }
 
 /** The license and what it means now. */
@@ -35,33 +52,43 @@ export class LicenseKeeper {
   readonly #store: LicenseStore
   readonly #timekeeper: LicenseTimekeeper
   readonly #log: Logger
-  readonly #file: string
+  readonly #licensed: Licensed
+  #config: Config
   #standing: Standing
   #stopWatching: () => void = () => undefined
 
   static async open(options: KeeperOptions): Promise<LicenseKeeper> {
     const { config, archive, clocks, log } = options
     const timekeeper = new LicenseTimekeeper(archive, clocks)
+    const { product, version, file } = options.licensed ?? callServicesOf(config)
     const settings = {
-      file: config.license.file,
-      version: config.product.version,
-      machine: await readMachine(config.stateDirectory, log),
+      file,
+      product,
+      version,
+      machine: await readMachine(config, log),
       archive,
       now: () => timekeeper.now(),
+      nowAfter: (issuedAt: number) => timekeeper.nowAfter(issuedAt),
     }
     const store = new LicenseStore(settings, await trustOrNone(config, log))
     const reload = await store.open()
-    const keeper = new LicenseKeeper(store, timekeeper, log, config.license.file)
+    const keeper = new LicenseKeeper(store, timekeeper, options)
     keeper.#report(reload)
     return keeper
   }
 
-  private constructor(store: LicenseStore, timekeeper: LicenseTimekeeper, log: Logger, file: string) {
+  private constructor(store: LicenseStore, timekeeper: LicenseTimekeeper, options: KeeperOptions) {
+    const { config, log, licensed } = options
     this.#store = store
     this.#timekeeper = timekeeper
     this.#log = log
-    this.#file = file
+    this.#config = config
+    this.#licensed = licensed ?? callServicesOf(config)
     this.#standing = this.#read()
+  }
+
+  get licensed(): Licensed {
+    return this.#licensed
   }
 
   get license(): License | null {
@@ -76,25 +103,54 @@ export class LicenseKeeper {
     return this.#store.rejection
   }
 
-  /** Looks at the license file whenever it changes, until `close`. */
+  /** Looks at license file and revocation lists whenever they change, until `close`. */
   watch(): void {
-    this.#stopWatching = watchFile(this.#file, () => {
-      this.#store.reload().then(
-        reload => this.#report(reload),
-        error => this.#log.error({ error }, 'The license file could not be judged.'),
-      )
-    })
+    const lists = trustSourcesOf(this.#config).keptListsDirectory
+    const stops = [
+      watchFile(this.#licensed.file, () => this.#follow(() => this.#look())),
+      watchFile(lists, () => this.#follow(() => this.reload(this.#config))),
+    ]
+    this.#stopWatching = () => {
+      for (const stop of stops) stop()
+    }
   }
 
-  /** Reads roots, revocation list and license file anew. What cannot be read leaves the old in force. */
+  /** Reads roots, revocation lists and license file anew. What cannot be read leaves the old in force. */
   async reload(config: Config): Promise<void> {
+    this.#config = config
     try {
-      this.#report(await this.#store.renewTrust(await readTrust(config.license)))
+      this.#report(await this.#store.renewTrust(await readTrustOf(config, this.#log)))
     } catch (error) {
       const hint = error instanceof Fault ? error.hint : undefined
       this.#log.error({ hint }, `The trusted roots are left as they were: ${messageOf(error)}`)
-      this.#report(await this.#store.reload())
+      await this.#look()
     }
+  }
+
+  /** Takes the license that the licensing server sent into force, if it is good; see LicenseStore.offer. */
+  async offer(text: string, basedOn: License | null): Promise<Offered> {
+    // A file that was laid down meanwhile comes first: it must not be overwritten unread.
+    await this.#look()
+    const offered = await this.#store.offer(text, basedOn)
+    if (offered.outcome === 'accepted') this.#report(offered)
+    return offered
+  }
+
+  /** Keeps the revocation lists that came with a license, and judges every license by them at once. */
+  async keepRevocations(texts: readonly string[]): Promise<KeptLists['problems']> {
+    const sources = trustSourcesOf(this.#config)
+    const { trustedRoots } = await readTrust(sources)
+    const { changed, problems } = await keepLists(sources.keptListsDirectory, texts, trustedRoots)
+    if (changed) await this.reload(this.#config)
+    return problems
+  }
+
+  async #look(): Promise<void> {
+    this.#report(await this.#store.reload())
+  }
+
+  #follow(act: () => Promise<void>): void {
+    act().catch(error => this.#log.error({ error }, 'The license file could not be judged.'))
   }
 
   /** Follows the time: call about once a second. */
@@ -150,18 +206,33 @@ export function licenseFields({ license, lifecycle }: Standing): object {
   }
 }
 
-async function readMachine(stateDirectory: string, log: Logger) {
+function callServicesOf({ product, license }: Config): Licensed {
+  return { product: 'call-services', version: product.version, file: license.file }
+}
+
+async function readMachine({ stateDirectory, machine }: Config, log: Logger) {
   const { jkt } = await loadOrCreateMachineKey(join(stateDirectory, 'machine'))
   const credentialsDirectory = process.env['CREDENTIALS_DIRECTORY'] ?? null
-  const { facts, unreadable } = readMachineFacts({ credentialsDirectory })
+  const { facts, unreadable } = readMachineFacts({ root: machine.root, credentialsDirectory })
   if (unreadable.length > 0) log.warn({ unreadable }, 'Some facts of this machine could not be read.')
   return { jkt, fingerprint: fingerprintIfAny(facts) }
+}
+
+async function readTrustOf(config: Config, log: Logger): Promise<ChainTrust> {
+  const trust = await readTrust(trustSourcesOf(config))
+  for (const { path, why } of trust.damagedLists) {
+    log.error(
+      { path, why },
+      'A revocation list is damaged and left out; the next reactivation brings it anew.',
+    )
+  }
+  return trust
 }
 
 /** Without roots no license can be believed; the daemon runs all the same, and says what is missing. */
 async function trustOrNone(config: Config, log: Logger): Promise<ChainTrust> {
   try {
-    return await readTrust(config.license)
+    return await readTrustOf(config, log)
   } catch (error) {
     const hint = error instanceof Fault ? error.hint : undefined
     log.error({ hint }, `No license can be believed. ${messageOf(error)}`)

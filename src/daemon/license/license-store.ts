@@ -1,27 +1,41 @@
 import { readFileSync } from 'node:fs'
-import { messageOf } from '../../errors.ts'
+import { Fault, messageOf } from '../../errors.ts'
 import type { ChainTrust } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
+import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
 import { judgeLicenseInForce } from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import type { LicenseProblem } from '../../license/problems.ts'
-import { verifyLicense } from '../../license/verify.ts'
+import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
+import { writeFileAtomically } from '../../write-file.ts'
 
 /** Where accepted licenses are kept; the state database. */
 export interface LicenseArchive {
   latestLicense(): string | null
-  acceptLicense(text: string, acceptedAt: number): void
+  /**
+   * Keeps a license as the latest, and carries out `guard.lay` in the same step. False, and nothing done, where
+   * the latest is neither `guard.after` nor the license itself: another process was first.
+   */
+  acceptLicense(
+    text: string,
+    acceptedAt: number,
+    guard: { readonly after: string | null; readonly lay: () => void },
+  ): boolean
 }
 
 export interface LicenseStoreOptions {
   /** Where a new license is laid down: by `sessionctl license install`, or by hand. */
   readonly file: string
+  /** Default: `call-services`. */
+  readonly product?: Product
   readonly version: string
   readonly machine: { readonly fingerprint: MachineFingerprint | null; readonly jkt: string }
   readonly archive: LicenseArchive
   /** License time (license/license-time.ts). */
   readonly now: () => number
+  /** License time as it would be once a license of that date of issue is in force. Default: `now`. */
+  readonly nowAfter?: (issuedAt: number) => number
 }
 
 /** Why the newest license file was not taken. */
@@ -38,6 +52,17 @@ export type Reload =
   | { readonly outcome: 'accepted'; readonly license: License; readonly previous: License | null }
   | { readonly outcome: 'rejected'; readonly rejection: Rejection }
 
+/** What came of a license that the licensing server sent. */
+export type Offered =
+  | Extract<Reload, { outcome: 'accepted' | 'rejected' }>
+  /** It is in force already. */
+  | { readonly outcome: 'known'; readonly license: License }
+  /** The license that it was to follow is not in force any more, so it came too late. */
+  | { readonly outcome: 'overtaken' }
+
+/** How often another process may be first before somebody is told. Each time it brought a newer license. */
+const MAX_TRIES = 5
+
 /**
  * The license in force. A license file is only an offer: it comes into force when it is found good, and is
  * then kept in the archive, so that neither a bad file nor a lost one takes away what was accepted.
@@ -50,9 +75,11 @@ export class LicenseStore {
   /** What is wrong with the license in the archive, where it cannot be believed any more. */
   #problem: LicenseProblem | null = null
   #rejection: Rejection | null = null
+  /** The text of the license in the archive as it was judged last; other processes may have put another there. */
+  #archived: string | null = null
   /** The content that was judged last, so that the same file is not judged again. */
   #judged: string | null = null
-  #reloading: Promise<Reload> = Promise.resolve({ outcome: 'unchanged' })
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: LicenseStoreOptions, trust: ChainTrust) {
     this.#options = options
@@ -75,9 +102,11 @@ export class LicenseStore {
   }
 
   /** Takes the license of the archive into force, then the file's if it is good. */
-  async open(): Promise<Reload> {
-    await this.#judgeArchive()
-    return this.reload()
+  open(): Promise<Reload> {
+    return this.#inTurn(async () => {
+      await this.#judgeArchive()
+      return this.#reload()
+    })
   }
 
   /** Judges everything again, under roots and a revocation list that may have changed. */
@@ -89,8 +118,35 @@ export class LicenseStore {
 
   /** Looks at the license file. Calls that come while one is under way are carried out after it. */
   reload(): Promise<Reload> {
-    this.#reloading = this.#reloading.then(() => this.#reload())
-    return this.#reloading
+    return this.#inTurn(() => this.#reload())
+  }
+
+  /**
+   * Takes a license that came over the wire, if it is good, and lays it down as the license file. `basedOn` is
+   * the license that was in force when it was asked for: where that is of another installation by now, the
+   * answer is late and changes nothing. A Fault `file-not-writable` leaves everything as it was.
+   */
+  offer(text: string, basedOn: License | null): Promise<Offered> {
+    const line = `${text.trim()}\n`
+    return this.#inTurn(async () => {
+      if (line === this.#archived && this.#license !== null && this.#machineMatches) {
+        return { outcome: 'known', license: this.#license }
+      }
+      const lay = () => writeFileAtomically(this.#options.file, line, { mode: 0o640 })
+      const taken = await this.#take(line, lay, basedOn)
+      if (taken.outcome === 'accepted') this.#judged = line
+      return taken
+    })
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act)
+    // Who asked hears of a fault; those who come after it do not.
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    )
+    return turn
   }
 
   async #reload(): Promise<Reload> {
@@ -99,44 +155,81 @@ export class LicenseStore {
     if (typeof text !== 'string') return this.#reject(text)
     if (text === this.#judged) return { outcome: 'unchanged' }
     this.#judged = text
-    if (text === this.#options.archive.latestLicense() && this.#license !== null) {
+    if (text === this.#archived && this.#license !== null) {
       this.#rejection = null
       return { outcome: 'unchanged' }
     }
-    const { now } = this.#options
-    const previous = this.#license
-    const verdict = await verifyLicense(text, {
-      ...this.#context(),
-      now: now(),
-      inForce: previous ?? undefined,
+    const taken = await this.#take(text, () => undefined, 'anything')
+    if (taken.outcome === 'accepted') return taken
+    return taken.outcome === 'rejected' ? this.#reject(taken.rejection) : { outcome: 'unchanged' }
+  }
+
+  /** Judges a license and takes it into force. `basedOn`: see `offer`; a file may replace anything. */
+  async #take(
+    text: string,
+    lay: () => void,
+    basedOn: License | null | 'anything',
+  ): Promise<Exclude<Offered, { outcome: 'known' }>> {
+    const { archive, now } = this.#options
+    const before = this.#license
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const inForce = this.#license
+      const verdict = await this.#judge(text, inForce)
+      if (!verdict.ok) return { outcome: 'rejected', rejection: { ...verdict.problem, at: now() } }
+      const { license } = verdict
+      if (basedOn !== 'anything' && isOvertaken(license, basedOn, inForce)) return { outcome: 'overtaken' }
+      if (archive.acceptLicense(text, now(), { after: this.#archived, lay })) {
+        this.#archived = text
+        this.#license = license
+        this.#machineMatches = true
+        this.#problem = null
+        this.#rejection = null
+        return { outcome: 'accepted', license, previous: before }
+      }
+      // Another process, such as `sessionctl reactivate`, has put a license in force meanwhile.
+      await this.#judgeArchive()
+    }
+    throw new Fault('license-contended', 'Other processes keep putting licenses in force.', {
+      retryable: true,
     })
-    if (!verdict.ok) return this.#reject({ ...verdict.problem, at: now() })
-    this.#options.archive.acceptLicense(text, now())
-    this.#license = verdict.license
-    this.#machineMatches = true
-    this.#problem = null
-    this.#rejection = null
-    return { outcome: 'accepted', license: verdict.license, previous }
+  }
+
+  /**
+   * A license that was issued after the license time was poisoned by a wrong clock cures it; so where it would
+   * be expired, it is judged at the time that holds once it is in force.
+   */
+  async #judge(text: string, inForce: License | null): Promise<LicenseVerdict> {
+    const { now, nowAfter } = this.#options
+    const context = { ...this.#context(), inForce: inForce ?? undefined }
+    const verdict = await verifyLicense(text, { ...context, now: now() })
+    if (verdict.ok || verdict.license === undefined || nowAfter === undefined) return verdict
+    if (verdict.problem.code !== 'license-expired') return verdict
+    return verifyLicense(text, { ...context, now: nowAfter(Date.parse(verdict.license.issuedAt)) })
   }
 
   async #judgeArchive(): Promise<void> {
     const { archive } = this.#options
-    const judged = await judgeLicenseInForce(archive.latestLicense(), this.#context(), this.#clock())
+    const text = archive.latestLicense()
+    const judged = await judgeLicenseInForce(text, this.#context(), this.#clock())
+    this.#archived = text
     this.#license = judged.license
     this.#machineMatches = judged.lifecycle.state !== 'machine-mismatch'
     this.#problem = judged.problem
   }
 
-  /** Each reactivation brings a license, so its date of issue is the last time the server was heard of. */
+  /**
+   * Each reactivation brings a license of its own, also where no term changed, so the date of issue is the last
+   * time that the licensing server was heard of.
+   */
   #clock() {
     return { now: this.#options.now(), lastReactivationAt: null }
   }
 
   #context() {
-    const { version, machine } = this.#options
+    const { product = 'call-services', version, machine } = this.#options
     return {
       ...this.#trust,
-      product: 'call-services',
+      product,
       version,
       fingerprint: machine.fingerprint,
       machineJkt: machine.jkt,
@@ -160,4 +253,10 @@ export class LicenseStore {
     this.#rejection = rejection
     return known ? { outcome: 'unchanged' } : { outcome: 'rejected', rejection }
   }
+}
+
+/** True where a late answer would replace the license of another installation than it was asked for. */
+function isOvertaken(license: License, basedOn: License | null, inForce: License | null): boolean {
+  if (inForce === null || inForce.licenseId === basedOn?.licenseId) return false
+  return inForce.installationId !== license.installationId
 }

@@ -34,6 +34,11 @@ export class LicenseTimekeeper {
     return licenseTime(this.#wallNow(), this.#clock)
   }
 
+  /** License time as it would be after a license of that date of issue came into force. */
+  nowAfter(issuedAt: number): number {
+    return licenseTime(this.#wallNow(), witnessLicense(this.#clock, issuedAt))
+  }
+
   /** Call about once a minute, and at the stop. */
   advance(): void {
     const monotonicNow = this.#monotonicNow()

@@ -1,26 +1,52 @@
+import type { X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import { type ChainTrust, readTrustedRoots } from '../../license/chain.ts'
-import { revokedKeys, verifyRevocationList } from '../../license/revocation.ts'
+import { type RevocationList, revokedKeys, verifyRevocationList } from '../../license/revocation.ts'
+import type { Config } from '../config/schema.ts'
+import { type KeptReading, keptListsFolder, readKeptLists } from './revocation-lists.ts'
 
 export interface TrustSources {
   /** Folder of the vendor's root certificates, `*.pem`. */
   readonly trustDirectory: string
   /** The signed list of revoked issuing certificates, or null. */
   readonly revocationFile: string | null
+  /** Where the lists are kept that reactivations brought (revocation-lists.ts); left out: nowhere. */
+  readonly keptListsDirectory?: string
+}
+
+/** Whom this machine believes, and what of it could not be used. */
+export interface Trust extends ChainTrust {
+  readonly damagedLists: KeptReading['damaged']
+}
+
+/** Where a daemon of this configuration finds whom to believe. */
+export function trustSourcesOf(
+  config: Pick<Config, 'license' | 'stateDirectory'>,
+): TrustSources & { readonly keptListsDirectory: string } {
+  const { trustDirectory, revocationFile } = config.license
+  return { trustDirectory, revocationFile, keptListsDirectory: join(config.stateDirectory, keptListsFolder) }
 }
 
 /**
  * Whom this machine believes. Faults `trust-not-readable`, `trust-empty`, `trust-root-invalid`, and those of
  * the revocation list: with a list that cannot be believed, a stolen certificate would be.
  */
-export async function readTrust(sources: TrustSources): Promise<ChainTrust> {
+export async function readTrust(sources: TrustSources): Promise<Trust> {
   const trustedRoots = readTrustedRoots(readPems(sources.trustDirectory))
-  const file = sources.revocationFile
-  if (file === null) return { trustedRoots, revoked: new Set() }
+  const { revocationFile: file, keptListsDirectory } = sources
+  const kept =
+    keptListsDirectory === undefined
+      ? { lists: [], damaged: [] }
+      : await readKeptLists(keptListsDirectory, trustedRoots)
+  const own = file === null ? [] : [await readOwnList(file, trustedRoots)]
+  return { trustedRoots, revoked: revokedKeys([...kept.lists, ...own]), damagedLists: kept.damaged }
+}
+
+async function readOwnList(file: string, trustedRoots: readonly X509Certificate[]): Promise<RevocationList> {
   const verdict = await verifyRevocationList(readList(file), trustedRoots)
-  if (verdict.ok) return { trustedRoots, revoked: revokedKeys([verdict.list]) }
+  if (verdict.ok) return verdict.list
   const { code, message, hint } = verdict.problem
   throw new Fault(code, `${message} (${file})`, { hint })
 }
