@@ -23,6 +23,17 @@ export const RULES: readonly Rule<Config>[] = [
     },
   },
   {
+    reads: ['licensingServer.url'],
+    key: 'licensingServer.url',
+    broken({ licensingServer: { url } }) {
+      if (url === null) return undefined
+      if (!URL.canParse(url)) return 'is no address of a server'
+      const { protocol, hostname } = new URL(url)
+      if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined
+      return `must begin with 'https:': over plain HTTP the installation key could be read on its way to '${hostname}'`
+    },
+  },
+  {
     reads: ['applications', 'bounds.maxApplications'],
     key: 'applications',
     broken({ applications, bounds }) {

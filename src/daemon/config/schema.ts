@@ -104,6 +104,45 @@ const Product = Type.Object(
   strict,
 )
 
+const LicensingServer = Type.Object(
+  {
+    url: Type.Union(
+      [Type.String({ pattern: '^https?://[^\\s/?#@]+(/[^\\s?#]*)?$', maxLength: 500 }), Type.Null()],
+      {
+        default: null,
+        expects: "an address such as 'https://licensing.example.com', or null",
+        description: "The vendor's licensing server, or null where licenses come by hand alone.",
+      },
+    ),
+    caFile: filePathOrNull('Certificates (PEM) that alone are believed to be its authorities, or null.'),
+    timeoutMs: wholeNumber(30_000, 100, 600_000, 'Time in which it must have answered.'),
+  },
+  strict,
+)
+
+const Reactivation = Type.Object(
+  {
+    owner: Type.Enum(['daemon', 'systemd', 'off'], {
+      default: 'daemon',
+      expects: 'one of daemon, systemd, off',
+      description: 'Who reactivates from time to time: the daemon, a timer of systemd, or nobody.',
+    }),
+    intervalSeconds: wholeNumberOrNull(
+      1,
+      31_536_000,
+      'Time between two reactivations where that is shorter than the license says, or null.',
+    ),
+  },
+  strict,
+)
+
+const Machine = Type.Object(
+  {
+    root: folderPath('/', "Where the machine's own /etc, /sys and /proc are; another place in a container."),
+  },
+  strict,
+)
+
 const Sessions = Type.Object(
   {
     resumeWindowMs: wholeNumber(
@@ -168,6 +207,9 @@ export const ConfigSchema = Type.Object(
     listen: Listen,
     license: License,
     product: Product,
+    licensingServer: LicensingServer,
+    reactivation: Reactivation,
+    machine: Machine,
     stateDirectory: folderPath(
       '/var/lib/sessiond',
       'What must outlive a reboot: machine key, license state.',
