@@ -142,21 +142,3 @@ export class DaemonProcess {
     if (line.message === 'sessiond listens.') this.listensAfterMs = performance.now() - this.#startedAt
   }
 }
-
-/** Starts a process that does nothing, to be named as the owner of calls, and gives its identity. */
-export function startHolder(t: TearDown): { pid: number; startTime: number; kill(): Promise<void> } {
-  const child = spawn('sleep', ['600'], { stdio: 'ignore' })
-  const exited = once(child, 'exit')
-  const kill = async () => {
-    child.kill('SIGKILL')
-    await exited
-  }
-  t.teardown(kill)
-  return { pid: child.pid!, startTime: startTimeOf(child.pid!), kill }
-}
-
-/** Field 22 of `/proc/PID/stat`. */
-export function startTimeOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
-}
