@@ -6,6 +6,7 @@ import { type Import, partOf, type SourceFile } from './source.ts'
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
   log: [],
+  'rare-log': [],
   'write-file': ['errors'],
   config: ['errors'],
   license: ['errors'],
@@ -13,8 +14,18 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: ['errors'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
-  daemon: ['config', 'license', 'licensing-api', 'session', 'protocol', 'errors', 'log', 'write-file'],
-  'licensing-server': ['config', 'license', 'licensing-api', 'errors', 'log'],
+  daemon: [
+    'config',
+    'license',
+    'licensing-api',
+    'session',
+    'protocol',
+    'errors',
+    'log',
+    'rare-log',
+    'write-file',
+  ],
+  'licensing-server': ['config', 'license', 'licensing-api', 'errors', 'log', 'rare-log'],
   cli: [
     'config',
     'license',

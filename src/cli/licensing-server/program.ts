@@ -1,3 +1,4 @@
+import { checkConfigOf } from '../check-config.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { type ProgramSpec, runProgram } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
@@ -5,11 +6,13 @@ import { init } from './init.ts'
 import { issue } from './issue.ts'
 import { renewIssuing } from './renew-issuing.ts'
 import { revoke } from './revoke.ts'
+import { run } from './run.ts'
+import { serverConfig } from './server-config.ts'
 
 const program: ProgramSpec = {
   name: 'licensing-server',
   describe: "The vendor's licensing server: makes its certificates and signs licenses.",
-  commands: [init, issue, renewIssuing, revoke],
+  commands: [run, checkConfigOf(serverConfig), init, issue, renewIssuing, revoke],
   examples: [
     ['$0 init --dir authority --organization "Example Telephony"', 'once, at the vendor'],
     [

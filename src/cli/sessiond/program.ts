@@ -1,14 +1,15 @@
+import { checkConfigOf } from '../check-config.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { type ProgramSpec, runProgram } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
-import { checkConfig } from './check-config.ts'
+import { daemonConfig } from './daemon-config.ts'
 import { demo } from './demo.ts'
 import { run } from './run.ts'
 
 const program: ProgramSpec = {
   name: 'sessiond',
   describe: 'The session licensing daemon: grants sessions to the call processes of this machine.',
-  commands: [run, checkConfig, demo],
+  commands: [run, checkConfigOf(daemonConfig), demo],
   examples: [
     ['$0 run --config /etc/sessiond/sessiond.yaml', 'run the daemon'],
     ['$0 check-config --print', 'show the configuration in force'],

@@ -1,10 +1,11 @@
+import { configOfArgs, withConfigFlags } from '../config-flags.ts'
 import { defineCommand } from '../program.ts'
-import { configOfArgs, withConfigFlags } from './config-flags.ts'
+import { daemonConfig } from './daemon-config.ts'
 import { serve } from './serve.ts'
 
 export const run = defineCommand({
   command: 'run',
   describe: 'Run the daemon in the foreground',
-  builder: withConfigFlags,
-  run: (args, terminal) => serve(() => configOfArgs(args, terminal)),
+  builder: argv => withConfigFlags(argv, daemonConfig),
+  run: (args, terminal) => serve(() => configOfArgs(args, terminal, daemonConfig)),
 })

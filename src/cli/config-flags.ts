@@ -1,20 +1,28 @@
 import type { Argv } from 'yargs'
-import { configKeys } from '../../daemon/config/keys.ts'
-import { type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
-import type { Terminal } from '../terminal.ts'
+import type { ConfigKey } from '../config/keys.ts'
+import type { LoadedConfig, LoadOptions } from '../config/load.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The configuration of one program, as its commands use it. */
+export interface ProgramConfig<Config> {
+  /** Which file is read where no flag names one. */
+  readonly fileWithoutFlag: string
+  configKeys(): ConfigKey[]
+  loadConfig(options: LoadOptions): LoadedConfig<Config>
+}
 
 export interface ConfigArgs {
   config: string | undefined
 }
 
 /** `--config FILE` and a flag for each key of the configuration, such as `--log.level`. */
-export function withConfigFlags(argv: Argv): Argv<ConfigArgs> {
+export function withConfigFlags<Config>(argv: Argv, program: ProgramConfig<Config>): Argv<ConfigArgs> {
   let result = argv.option('config', {
     type: 'string',
     requiresArg: true,
-    describe: 'Configuration file; else SESSIOND_CONFIG, else /etc/sessiond/sessiond.yaml',
+    describe: `Configuration file; else ${program.fileWithoutFlag}`,
   })
-  for (const { name, schema } of configKeys()) {
+  for (const { name, schema } of program.configKeys()) {
     const describe = schema.description ?? ''
     result = result.option(name, { type: 'string', requiresArg: true, describe, group: 'Settings:' })
   }
@@ -22,15 +30,19 @@ export function withConfigFlags(argv: Argv): Argv<ConfigArgs> {
 }
 
 /** The configuration as the flags, the environment and the file say it. */
-export function configOfArgs(args: ConfigArgs, terminal: Terminal): LoadedConfig {
+export function configOfArgs<Config>(
+  args: ConfigArgs,
+  terminal: Terminal,
+  program: ProgramConfig<Config>,
+): LoadedConfig<Config> {
   const given = args as unknown as Record<string, unknown>
   const flags: Record<string, string> = {}
-  for (const { name } of configKeys()) {
+  for (const { name } of program.configKeys()) {
     const value = given[name]
     // Of a flag that is repeated the last one counts.
     if (value !== undefined) flags[name] = String(Array.isArray(value) ? value.at(-1) : value)
   }
-  return loadConfig({
+  return program.loadConfig({
     file: args.config,
     flags,
     environment: terminal.environment,

@@ -1,0 +1,19 @@
+import { configOfArgs, withConfigFlags } from '../config-flags.ts'
+import { defineCommand, programVersion } from '../program.ts'
+import { runService } from '../service.ts'
+import { serverConfig } from './server-config.ts'
+
+export const run = defineCommand({
+  command: 'run',
+  describe:
+    'Run the licensing server in the foreground: the API for machines, and the manual-activation page',
+  builder: argv => withConfigFlags(argv, serverConfig),
+  run(args, terminal) {
+    const load = () => configOfArgs(args, terminal, serverConfig)
+    return runService(load, async (config, log) => {
+      // Loaded late, so that a wrong configuration is told without loading databases and HTTP.
+      const { startLicensingServer } = await import('../../licensing-server/server.ts')
+      return startLicensingServer(config, log, { version: programVersion() })
+    })
+  },
+})

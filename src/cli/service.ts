@@ -1,0 +1,84 @@
+import type { LoadedConfig } from '../config/load.ts'
+import { messageOf } from '../errors.ts'
+import { createLogger, type Logger, type LogLevel } from '../log.ts'
+import { type ExitCode, exitCode } from './exit-codes.ts'
+
+/** A daemon or server that runs in this process. */
+export interface Service<Config> {
+  reload(config: Config): Promise<void>
+  stop(reason: string): Promise<void>
+}
+
+interface Logging {
+  log: { level: LogLevel }
+}
+
+/**
+ * A signal that comes again within this time is the same one: `npm start` passes on what the terminal sends
+ * to both. A later one means "at once".
+ */
+const SAME_SIGNAL_MS = 300
+
+/** Conventional exit codes of a process that ends by a signal: 128 and its number. */
+const IMPATIENT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+type StopSignal = keyof typeof IMPATIENT_CODES
+
+/**
+ * Runs a service until it is told to stop: SIGTERM and SIGINT drain and stop it, a second one ends the
+ * process at once, SIGHUP reads its configuration and files again.
+ *
+ * @param load reads the configuration anew, for SIGHUP
+ * @param start resolves when clients may connect
+ */
+export async function runService<Config extends Logging>(
+  load: () => LoadedConfig<Config>,
+  start: (config: Config, log: Logger) => Promise<Service<Config>>,
+): Promise<ExitCode> {
+  const { config, warnings, file } = load()
+  const log = createLogger({ level: config.log.level })
+  for (const warning of warnings) log.warn(warning)
+  log.info({ file, pid: process.pid, node: process.version }, 'starting')
+  const stop = stopSignal(log)
+  const service = await start(config, log)
+  let reloading = Promise.resolve()
+  process.on('SIGHUP', () => {
+    reloading = reloading.then(() => reload(load, log, next => service.reload(next)))
+  })
+  const signal = await stop
+  await service.stop(signal)
+  return exitCode.ok
+}
+
+/** Resolves with the first signal to stop; the second one ends the process. */
+function stopSignal(log: Logger): Promise<StopSignal> {
+  return new Promise(resolve => {
+    let firstAt: number | undefined
+    const onSignal = (signal: StopSignal) => {
+      if (firstAt === undefined) {
+        firstAt = performance.now()
+        resolve(signal)
+        return
+      }
+      if (performance.now() - firstAt < SAME_SIGNAL_MS) return
+      log.warn({ signal }, 'ending at once, since the signal came again')
+      process.exit(IMPATIENT_CODES[signal])
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  })
+}
+
+/** A configuration that has become wrong is told, and the one in force stays. */
+async function reload<Config>(
+  load: () => LoadedConfig<Config>,
+  log: Logger,
+  apply: (next: Config) => Promise<void>,
+): Promise<void> {
+  try {
+    const { config, warnings } = load()
+    for (const warning of warnings) log.warn(warning)
+    await apply(config)
+  } catch (error) {
+    log.error({ error }, `reload failed, everything stays as it was: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,113 @@
+import type { FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
+import {
+  ActivationBody,
+  apiPaths,
+  ConfirmationBody,
+  ConfirmationReply,
+  LicenseReply,
+  Problem,
+  ReactivationBody,
+  RevocationListsReply,
+} from '../../licensing-api/schemas.ts'
+import type { LicenseAnswer, LicensingService } from '../service.ts'
+import { admitKey, type Exchange, takeAnswer } from './exchange.ts'
+import type { TypeBoxProvider } from './typebox.ts'
+
+export interface ApiParts extends Exchange {
+  service: LicensingService
+}
+
+/** The API of machines. Each route calls one method of the service; what a machine may have is decided there. */
+export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
+  const app = instance.withTypeProvider<TypeBoxProvider>()
+  const { service } = parts
+  app.post(
+    apiPaths.activations,
+    {
+      schema: {
+        operationId: 'activate',
+        summary: 'Claim sessions or a seat for a machine',
+        description:
+          'Claims units of the pool of the installation key and answers with a signed license. A machine that is activated already is reactivated. Idempotent by the id of the request.',
+        body: ActivationBody,
+        response: answers(LicenseReply, 'A signed license.'),
+      },
+    },
+    async request => {
+      const { body } = request
+      admitKey(parts, request, body)
+      const options = { installationKey: body.installationKey, ...sessionsOf(body) }
+      return licenseReply(takeAnswer(parts, request, await service.activate(body.request, options)))
+    },
+  )
+  app.post(
+    apiPaths.reactivations,
+    {
+      schema: {
+        operationId: 'reactivate',
+        summary: 'Refresh the license of an activated machine',
+        description:
+          'Brings the latest terms and consumes nothing, or the difference where more sessions are asked for than the installation owns. Idempotent by the id of the request.',
+        body: ReactivationBody,
+        response: answers(LicenseReply, 'A signed license; one that grants nothing where `deactivated`.'),
+      },
+    },
+    async request => {
+      const { body } = request
+      admitKey(parts, request, { request: body.request, installationKey: '' })
+      const answer = await service.reactivate(body.request, sessionsOf(body))
+      return licenseReply(takeAnswer(parts, request, answer))
+    },
+  )
+  app.post(
+    apiPaths.deactivationConfirmations,
+    {
+      schema: {
+        operationId: 'confirmDeactivation',
+        summary: 'Confirm that a machine was deactivated',
+        description: 'Takes the signed statement of a machine that runs no more on the license named in it.',
+        body: ConfirmationBody,
+        response: answers(ConfirmationReply, 'The confirmation was recorded.'),
+      },
+    },
+    async (request): Promise<ConfirmationReply> => {
+      const { body } = request
+      admitKey(parts, request, { request: body.request, installationKey: '' })
+      const answer = takeAnswer(parts, request, await service.confirmDeactivation(body.request))
+      return { installationId: answer.installationId, repeated: answer.repeated }
+    },
+  )
+  app.get(
+    apiPaths.revocationLists,
+    {
+      schema: {
+        operationId: 'revocationLists',
+        summary: 'The newest lists of revoked issuing certificates',
+        description: 'Every reply with a license carries them too.',
+        response: answers(RevocationListsReply, 'One list of each root; often none.'),
+      },
+    },
+    async (): Promise<RevocationListsReply> => ({ revocationLists: await service.revocationLists() }),
+  )
+}
+
+function answers(schema: TSchema, description: string) {
+  const problem = {
+    description: 'Refused, or not answered: see `code`.',
+    content: { 'application/problem+json': { schema: Problem } },
+  }
+  return {
+    200: { description, content: { 'application/json': { schema } } },
+    '4xx': problem,
+    '5xx': problem,
+  }
+}
+
+function sessionsOf({ sessions }: { sessions?: number | undefined }): { sessions?: number } {
+  return sessions === undefined ? {} : { sessions }
+}
+
+function licenseReply({ kind: _, ...reply }: LicenseAnswer): LicenseReply {
+  return reply
+}
