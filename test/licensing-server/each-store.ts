@@ -51,13 +51,12 @@ function sqliteLedger(t: Test): EmptyLedger {
 
 async function postgresLedger(t: Test, server: TestPostgres): Promise<EmptyLedger> {
   const location = await server.createDatabase()
-  const database = new URL(location).pathname.slice(1)
   return {
     kind: 'PostgreSQL',
     location,
     open: () => openUntilEnd(t, location),
     async tamper(statement) {
-      await server.query(database, statement)
+      await server.query(location, statement)
     },
   }
 }

@@ -286,7 +286,7 @@ onEachStore(
       'the number on the page is enough',
     )
     t.match(await vendor.service.submit(`${request}x`), {
-      refusal: { code: 'request-signature-invalid', representative: null },
+      refusal: { code: 'request-not-parsable', representative: null },
     })
     t.equal(codeOf(await vendor.service.confirmDeactivation(request)), 'request-kind-mismatch')
     const confirmation = await machine.request({ deactivationOf: randomUUID() })
