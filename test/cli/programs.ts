@@ -52,21 +52,35 @@ export class RunningProgram {
   }
 
   /** Waits until what was printed so far, stdout before stderr, matches; fails where the program ends before. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(`${this.stdout}\n${this.stderr}`)
-      if (match !== null) return match
-      const over = this.#finished.then(result => {
-        if (pattern.test(`${result.stdout}\n${result.stderr}`)) return
-        throw new Error(`The program ended (${result.code}) without printing ${pattern}: ${result.stderr}`)
-      })
-      await Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), over])
-    }
+  async printed(pattern: RegExp): Promise<void> {
+    const matches = () => pattern.test(`${this.stdout}\n${this.stderr}`)
+    const ended = await waitFor(this.child, matches)
+    if (ended && !matches()) throw new Error(`The program ended without printing ${pattern}: ${this.stderr}`)
   }
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal)
   }
+}
+
+/** Looks again whenever a process prints something; resolves with true where it ended before. */
+export function waitFor(child: ChildProcess, isSo: () => boolean): Promise<boolean> {
+  const streams = [child.stdout, child.stderr].filter(stream => stream !== null)
+  return new Promise(resolve => {
+    const settle = (ended: boolean) => {
+      for (const stream of streams) stream.off('data', look)
+      child.off('close', close)
+      resolve(ended)
+    }
+    const look = () => {
+      if (isSo()) settle(false)
+    }
+    const close = () => settle(true)
+    for (const stream of streams) stream.on('data', look)
+    child.on('close', close)
+    if (streams.every(stream => stream.readableEnded)) settle(true)
+    else look()
+  })
 }
 
 export function runProgram(name: ProgramName, args: string[], options: RunOptions = {}): Promise<Finished> {
