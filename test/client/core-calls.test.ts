@@ -1,30 +1,12 @@
 import t from 'tap'
-import type { AcquireOutcome, Grant } from '../../src/client/entries.ts'
 import { Fault } from '../../src/errors.ts'
 import { encodeFailure } from '../../src/protocol/messages.ts'
+import { acquire, hold, stateOf } from './calling.ts'
 import { Rig } from './rig.ts'
-
-/** Asks for a session and lets the frames travel. */
-async function acquire(rig: Rig, key: string): Promise<AcquireOutcome> {
-  const outcome = rig.core.acquire(key, undefined, undefined, rig.now)
-  rig.exchange()
-  return outcome
-}
-
-async function granted(rig: Rig, key: string): Promise<Grant['session']> {
-  const outcome = await acquire(rig, key)
-  if (!outcome.granted) throw new Error(`refused: ${outcome.reason}`)
-  return outcome.session
-}
-
-/** What became of a promise by now. */
-async function state<T>(promise: Promise<T>): Promise<T | 'pending'> {
-  return Promise.race([promise, new Promise<'pending'>(resolve => setImmediate(resolve, 'pending'))])
-}
 
 t.test('a session is granted, and given back once', async t => {
   const rig = new Rig().start()
-  const session = await granted(rig, 'call-1')
+  const session = await hold(rig, 'call-1')
   t.match(session, { key: 'call-1', application: undefined, state: 'held' })
   t.equal(rig.daemon.counter.inUse, 1)
   t.equal(rig.core.sessions.get('call-1'), session)
@@ -42,7 +24,7 @@ t.test('a session is granted, and given back once', async t => {
 
 t.test('a refusal is an answer', async t => {
   const rig = new Rig({ limit: 1 }).start()
-  await granted(rig, 'a')
+  await hold(rig, 'a')
   t.strictSame(await acquire(rig, 'b'), {
     granted: false,
     reason: 'limit-reached',
@@ -106,7 +88,7 @@ t.test('frames stay within the allowed size', async t => {
 
 t.test('what is given back makes room for what is asked for in the same tick', async t => {
   const rig = new Rig({ limit: 1 }).start()
-  const session = await granted(rig, 'a')
+  const session = await hold(rig, 'a')
   const next = rig.core.acquire('b', undefined, undefined, rig.now)
   const again = rig.core.acquire('c', undefined, undefined, rig.now)
   void session.release()
@@ -118,9 +100,9 @@ t.test('what is given back makes room for what is asked for in the same tick', a
 t.test('the same key is the same session', async t => {
   t.test('while it is held', async t => {
     const rig = new Rig().start()
-    const session = await granted(rig, 'a')
+    const session = await hold(rig, 'a')
     const frames = rig.sent.length
-    t.equal(await granted(rig, 'a'), session)
+    t.equal(await hold(rig, 'a'), session)
     t.equal(rig.sent.length, frames, 'nothing had to be asked')
   })
 
@@ -136,9 +118,9 @@ t.test('the same key is the same session', async t => {
 
   t.test('and free again after its release', async t => {
     const rig = new Rig().start()
-    const first = await granted(rig, 'a')
+    const first = await hold(rig, 'a')
     void first.release()
-    const second = await granted(rig, 'a')
+    const second = await hold(rig, 'a')
     t.not(second, first)
     t.not(second.token, first.token)
     t.equal(rig.daemon.counter.inUse, 1)
@@ -244,7 +226,7 @@ t.test('who waits is answered in time', async t => {
     rig.pass(1000)
     const late = rig.core.acquire('b', undefined, undefined, rig.now)
     rig.pass(999)
-    t.equal(await state(outcome), 'pending')
+    t.equal(await stateOf(outcome), 'pending')
     const refused = t.rejects(outcome, {
       code: 'daemon-unreachable',
       retryable: true,
@@ -254,7 +236,7 @@ t.test('who waits is answered in time', async t => {
     rig.pass(1)
     await refused
     await unanswered
-    t.equal(await state(late), 'pending')
+    t.equal(await stateOf(late), 'pending')
     const alsoRefused = t.rejects(late, { code: 'daemon-unreachable' })
     rig.pass(1000)
     await alsoRefused
@@ -308,7 +290,7 @@ t.test('an error without a word is none of ours', async t => {
 
 t.test('a release that meets an error is told as a fault, and not thrown', async t => {
   const rig = new Rig().start()
-  const session = await granted(rig, 'a')
+  const session = await hold(rig, 'a')
   rig.daemon.answer = ({ id }) => encodeFailure(id ?? 0, 'internal-error', 'A fault.')
   const released = session.release()
   rig.exchange()

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { ClientCore, type CoreOptions, type CorePort } from '../../src/client/core.ts'
 import type { ClientEvents } from '../../src/client/events.ts'
 import type { Fault } from '../../src/errors.ts'
@@ -15,6 +16,9 @@ export const CORE_OPTIONS: CoreOptions = {
   silenceTimeoutMs: 5000,
   maxPending: 100,
 }
+
+/** More turns or ticks than anything reasonable takes. */
+const MANY = 10_000
 
 /**
  * A client core at the simulated daemon, with a clock that the test moves. Frames travel when `exchange`
@@ -41,11 +45,11 @@ export class Rig implements CorePort {
   #wakeAt = Number.POSITIVE_INFINITY
 
   constructor(
-    daemon: SimulatedOptions = {},
+    daemon: SimulatedOptions | SimulatedDaemon = {},
     options: Partial<CoreOptions> = {},
     random: () => number = () => 0.5,
   ) {
-    this.daemon = new SimulatedDaemon(daemon)
+    this.daemon = daemon instanceof SimulatedDaemon ? daemon : new SimulatedDaemon(daemon)
     this.core = new ClientCore({ ...CORE_OPTIONS, ...options }, this, random)
   }
 
@@ -94,7 +98,7 @@ export class Rig implements CorePort {
 
   /** Lets everything happen that needs no time to pass. Replies reach the client with the promises settled. */
   exchange(): void {
-    while (this.turn()) {}
+    for (let turns = 0; this.turn(); turns++) assert.ok(turns < MANY, 'it comes to rest')
   }
 
   /** Lets one thing happen; returns false where nothing was left to happen. */
@@ -148,15 +152,23 @@ export class Rig implements CorePort {
   pass(ms: number): void {
     const until = this.now + ms
     this.exchange()
-    while (this.#wakeAt <= until) {
+    for (let ticks = 0; this.#wakeAt <= until; ticks++) {
+      assert.ok(ticks < MANY, 'it does not ask to be woken again and again')
       this.now = Math.max(this.now, this.#wakeAt)
-      this.daemon.expire(this.now)
+      this.daemon.expireBy(this.now)
       this.#wakeAt = Number.POSITIVE_INFINITY
       this.core.tick(this.now)
       this.exchange()
     }
     this.now = until
-    this.daemon.expire(this.now)
+    this.daemon.expireBy(this.now)
+  }
+
+  /** Moves the clock to what is due next, and lets nothing travel. */
+  tick(): void {
+    this.now = Math.max(this.now, this.#wakeAt)
+    this.#wakeAt = Number.POSITIVE_INFINITY
+    this.core.tick(this.now)
   }
 
   get wake(): number {

@@ -59,7 +59,7 @@ export class SimulatedDaemon {
     this.counter.setPolicy({ ...this.#policy, limit })
   }
 
-  /** Dies and is started again. Connections must be ended by the test. */
+  /** Dies and is started again. The test breaks the connections. */
   restart(): void {
     this.counter = this.#start()
   }
@@ -95,16 +95,17 @@ export class SimulatedDaemon {
     return this.#options.maxFrameBytes ?? 262_144
   }
 
-  /** The connection of the peer is gone. */
-  left(client: Client, attachment: number): void {
-    this.counter.detach(client, attachment, this.now)
+  /** The connection of the peer is gone; to a daemon that was started since it means nothing. */
+  left(counter: SessionCounter, client: Client, attachment: number): void {
+    if (counter !== this.counter) return
+    counter.detach(client, attachment, this.now)
     this.#journal.commit(this.counter)
   }
 
-  /** The time in which orphaned sessions may be resumed has passed. */
-  expire(now: number): void {
-    this.now = now
-    this.counter.expire(now)
+  /** Time has passed, perhaps enough for orphaned sessions to be released. The clock does not go back. */
+  expireBy(now: number): void {
+    this.now = Math.max(now, this.now)
+    this.counter.expire(this.now)
     this.#journal.commit(this.counter)
   }
 
@@ -184,11 +185,13 @@ export class SimulatedDaemon {
 export class Peer {
   hello: Extract<Call, { method: 'hello' }>['params'] = {}
   readonly #daemon: SimulatedDaemon
+  readonly #counter: SessionCounter
   #client: Client | undefined
   #attachment = 0
 
   constructor(daemon: SimulatedDaemon) {
     this.#daemon = daemon
+    this.#counter = daemon.counter
   }
 
   get application(): string {
@@ -200,7 +203,7 @@ export class Peer {
       const { clientId, clientSecret } = this.hello
       const identity = clientSecret === undefined ? null : `${clientId} ${clientSecret}`
       const record = { identity, label: clientId ?? null, process: null }
-      this.#client = this.#daemon.counter.attach(record, this.#daemon.now).client
+      this.#client = this.#counter.attach(record, this.#daemon.now).client
       this.#attachment = this.#client.attachment as number
     }
     return this.#client
@@ -211,6 +214,6 @@ export class Peer {
   }
 
   leave(): void {
-    if (this.#client !== undefined) this.#daemon.left(this.#client, this.#attachment)
+    if (this.#client !== undefined) this.#daemon.left(this.#counter, this.#client, this.#attachment)
   }
 }

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import type { Session } from '../../src/client/session.ts'
+import { Rig } from './rig.ts'
+import { SimulatedDaemon } from './simulated-daemon.ts'
+
+// Two clients at one daemon, with everything in between that can happen to a connection, at any moment. What
+// must hold in the end: every caller got one answer, in time; whatever the clients hold is counted, and
+// nothing else is; and when all is given back the count is 0.
+
+type Step =
+  | { readonly act: 'acquire'; readonly client: number; readonly key: number; readonly hangUpAfter: number }
+  | { readonly act: 'release'; readonly client: number; readonly which: number }
+  | { readonly act: 'turns'; readonly client: number; readonly count: number }
+  | { readonly act: 'pass'; readonly client: number; readonly ms: number }
+  | { readonly act: 'break'; readonly client: number; readonly code: number }
+  | { readonly act: 'away'; readonly client: number; readonly on: boolean }
+  | { readonly act: 'mute'; readonly client: number; readonly on: boolean }
+  | { readonly act: 'restart' | 'forget' | 'drain' }
+  | { readonly act: 'limit'; readonly limit: number }
+
+const CLIENTS = 2
+const client = fc.nat(CLIENTS - 1)
+
+function steps(withForgetting: boolean): fc.Arbitrary<Step[]> {
+  const disasters = ['restart', 'drain', ...(withForgetting ? (['forget'] as const) : [])] as const
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        act: fc.constant('acquire' as const),
+        client,
+        key: fc.nat(5),
+        hangUpAfter: fc.oneof(fc.constant(-1), fc.nat(4)),
+      }),
+    },
+    { weight: 5, arbitrary: fc.record({ act: fc.constant('release' as const), client, which: fc.nat(5) }) },
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        act: fc.constant('turns' as const),
+        client,
+        count: fc.integer({ min: 1, max: 6 }),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ act: fc.constant('pass' as const), client, ms: fc.nat(3000) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        act: fc.constant('break' as const),
+        client,
+        code: fc.constantFrom(1006, 1001, 4000),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        act: fc.constantFrom('away' as const, 'mute' as const),
+        client,
+        on: fc.boolean(),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ act: fc.constantFrom(...disasters) }) },
+    { weight: 1, arbitrary: fc.record({ act: fc.constant('limit' as const), limit: fc.nat(6) }) },
+  )
+  return fc.array(step, { maxLength: 60 })
+}
+
+class World {
+  readonly daemon = new SimulatedDaemon({ limit: 4, maxBatchLength: 3 })
+  readonly rigs = Array.from({ length: CLIENTS }, (_, index) => {
+    const hello = JSON.stringify({ clientId: `client-${index}`, clientSecret: `secret-of-client-${index}` })
+    return new Rig(this.daemon, { hello, maxPending: 50 }).start()
+  })
+  readonly sessions = new Set<Session>()
+  readonly releases: Promise<boolean>[] = []
+  asked = 0
+  answered = 0
+  /** By turn: what hangs up then. */
+  readonly hangUps = new Map<number, AbortController[]>()
+  #turns = 0
+
+  take(step: Step): void {
+    if (step.act === 'acquire') this.#acquire(step.client, step.key, step.hangUpAfter)
+    else if (step.act === 'release') this.#release(step.client, step.which)
+    else if (step.act === 'turns') this.#turn(this.#rig(step.client), step.count)
+    else if (step.act === 'pass') this.#rig(step.client).pass(step.ms)
+    else if (step.act === 'break') this.#break(this.#rig(step.client), step.code)
+    else if (step.act === 'limit') this.daemon.setLimit(step.limit)
+    else if (step.act === 'drain') this.daemon.counter.drain()
+    else if (step.act === 'away' || step.act === 'mute') this.#rig(step.client)[step.act] = step.on
+    else {
+      this.daemon[step.act]()
+      for (const rig of this.rigs) this.#break(rig, 1006)
+    }
+  }
+
+  /** The world gets well again, and time enough passes for everything to find its end. */
+  async recover(): Promise<void> {
+    for (const rig of this.rigs) {
+      rig.away = false
+      rig.mute = false
+    }
+    this.take({ act: 'restart' })
+    for (let round = 0; round < 4; round++) {
+      for (const rig of this.rigs) rig.pass(6000)
+      await tick()
+    }
+  }
+
+  get held(): Session[] {
+    return this.rigs.flatMap(rig => [...rig.core.sessions.values()])
+  }
+
+  #rig(index: number): Rig {
+    return this.rigs[index] as Rig
+  }
+
+  #turn(rig: Rig, count: number): void {
+    for (let done = 0; done < count; done++) {
+      this.#turns++
+      for (const hangUp of this.hangUps.get(this.#turns) ?? []) hangUp.abort()
+      rig.turn()
+    }
+  }
+
+  #release(index: number, which: number): void {
+    const session = [...this.#rig(index).core.sessions.values()][which]
+    if (session !== undefined) this.releases.push(session.release())
+  }
+
+  #break(rig: Rig, code: number): void {
+    if (rig.core.state === 'handshaking' || rig.core.state === 'ready') rig.break(code)
+  }
+
+  #acquire(index: number, key: number, hangUpAfter: number): void {
+    const rig = this.#rig(index)
+    const hangUp = hangUpAfter < 0 ? undefined : new AbortController()
+    if (hangUp !== undefined) {
+      const at = this.#turns + 1 + hangUpAfter
+      this.hangUps.set(at, [...(this.hangUps.get(at) ?? []), hangUp])
+    }
+    this.asked++
+    rig.core.acquire(`key-${key}`, undefined, hangUp?.signal, rig.now).then(
+      outcome => {
+        this.answered++
+        if (outcome.granted) this.sessions.add(outcome.session)
+      },
+      () => {
+        this.answered++
+      },
+    )
+  }
+}
+
+function tick(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
+
+async function live(history: Step[], mayLose: boolean): Promise<void> {
+  const world = new World()
+  for (const step of history) {
+    world.take(step)
+    if (step.act !== 'turns') await tick()
+  }
+  await world.recover()
+  assert.equal(world.answered, world.asked, 'every caller is answered')
+  const { held } = world
+  assert.equal(world.daemon.counter.inUse, held.length, 'what is held is counted, and nothing else')
+  assert.equal(world.daemon.counter.orphaned, 0)
+  for (const session of world.sessions) {
+    const isHeld = held.includes(session)
+    assert.equal(session.state === 'held', isHeld, `${session.key} is ${session.state}`)
+    if (!mayLose) assert.notEqual(session.state, 'lost')
+  }
+  const release = held.map(session => session.release())
+  for (const rig of world.rigs) rig.pass(100)
+  assert.ok((await Promise.all(release)).every(Boolean))
+  await Promise.all(world.releases)
+  assert.equal(world.daemon.counter.inUse, 0, 'the count returns to 0')
+  const closed = world.rigs.map(rig => rig.core.close(false, rig.now))
+  for (const rig of world.rigs) rig.pass(2000)
+  await Promise.all(closed)
+  assert.equal(world.daemon.counter.clients, 0)
+}
+
+const RUNS = Number(process.env['CLIENT_SIMULATION_RUNS'] ?? 300)
+
+t.test('whatever happens to connections and daemon, nothing leaks and nobody waits for ever', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps(true), history => live(history, true)),
+    { numRuns: RUNS },
+  )
+})
+
+t.test('where the daemon comes back in time, no session is lost', async () => {
+  const calm = steps(false).map(history =>
+    history
+      .filter(step => step.act !== 'away' && step.act !== 'mute' && step.act !== 'limit')
+      .map(step => (step.act === 'pass' ? { ...step, ms: step.ms % 100 } : step)),
+  )
+  await fc.assert(
+    fc.asyncProperty(calm, history => live(history, false)),
+    { numRuns: RUNS },
+  )
+})
