@@ -1,26 +1,27 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SessionCounter } from '../session/counter.ts'
-import { signToken, type TokenSigner } from '../session/signed-token.ts'
 import { readAccessToken } from './access-token.ts'
-import { monotonicNow, readBootId } from './clocks.ts'
+import { type Clocks, monotonicNow, readBootId, systemClocks } from './clocks.ts'
 import { isLoopback } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
+import { reloaded } from './config/until-restart.ts'
 import { openJournal, openState } from './databases.ts'
-import type { GrantReply } from './gateway/connection.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { Journal } from './journal/journal.ts'
 import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
-import { listenTcp, listenUnix } from './listen.ts'
+import { listenTcp, listenUnix, readTls } from './listen.ts'
 import type { Logger } from './log.ts'
+import { readIdentity } from './machine/identity.ts'
 import { createNonces } from './nonces.ts'
 import { processLives } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
+import { Reactivator } from './reactivation/reactivator.ts'
 import { sessionPolicyOf } from './session-policy.ts'
 import type { StateStore } from './state-store.ts'
-import { openTokenSigners } from './token-keys.ts'
+import { openTokenSigners, sealToken } from './token-keys.ts'
 import { licenseView, statusView } from './views.ts'
 
 const EXPIRE_EVERY_MS = 250
@@ -47,8 +48,13 @@ export interface RunningDaemon {
  * Composes the daemon and starts it. Resolves when it listens. Faults: what stops a start is a configuration,
  * state or socket that cannot be used, or a daemon that runs already; never the license.
  */
-export async function startDaemon(config: Config, log: Logger, version: string): Promise<RunningDaemon> {
-  const daemon = await Daemon.open(config, log, version)
+export async function startDaemon(
+  config: Config,
+  log: Logger,
+  version: string,
+  clocks: Clocks = systemClocks,
+): Promise<RunningDaemon> {
+  const daemon = await Daemon.open(config, log, version, clocks)
   try {
     await daemon.listen()
   } catch (error) {
@@ -66,6 +72,7 @@ interface Parts {
   readonly journal: Journal
   readonly state: StateStore
   readonly keeper: LicenseKeeper
+  readonly reactivator: Reactivator
 }
 
 class Daemon implements RunningDaemon {
@@ -83,7 +90,7 @@ class Daemon implements RunningDaemon {
   #accessToken: string | null = null
   #stopping: Promise<void> | null = null
 
-  static async open(config: Config, log: Logger, version: string): Promise<Daemon> {
+  static async open(config: Config, log: Logger, version: string, clocks: Clocks): Promise<Daemon> {
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
     const bootId = readBootId()
@@ -92,9 +99,14 @@ class Daemon implements RunningDaemon {
     let state: StateStore | null = null
     try {
       state = openState(config.stateDirectory, log)
-      const clocks = { wallNow: Date.now, monotonicNow }
-      const keeper = await LicenseKeeper.open({ config, archive: state, clocks, log })
-      return new Daemon({ config, log, version, bootId, journal, state, keeper })
+      const base = { config, archive: state, clocks, log }
+      const keeper = await LicenseKeeper.open(base)
+      const reactivator = new Reactivator({
+        ...base,
+        installation: keeper,
+        identify: () => readIdentity(config),
+      })
+      return new Daemon({ config, log, version, bootId, journal, state, keeper, reactivator })
     } catch (error) {
       journal.close()
       state?.close()
@@ -129,7 +141,7 @@ class Daemon implements RunningDaemon {
       processLives,
       now: monotonicNow,
       commit: () => journal.commit(this.#counter),
-      seal: grant => (journal.degraded ? sealed(grant, signers.current) : grant.token),
+      seal: grant => (journal.degraded ? sealToken(grant, signers.current, monotonicNow()) : grant.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
         connectionClosed: (cause, client) =>
@@ -165,14 +177,14 @@ class Daemon implements RunningDaemon {
   }
 
   async reload(config: Config): Promise<void> {
-    const restart = changedBeyondReload(this.#config, config)
-    if (restart.length > 0) this.#log.warn({ keys: restart }, 'These settings need a restart of the daemon.')
-    const { listen, stateDirectory, runtimeDirectory } = this.#config
-    this.#config = { ...config, listen, stateDirectory, runtimeDirectory }
+    const { config: next, needRestart: keys } = reloaded(this.#config, config)
+    if (keys.length > 0) this.#log.warn({ keys }, 'These settings need a restart of the daemon.')
+    this.#config = next
     this.#log.level = config.log.level
     await this.#parts.keeper.reload(this.#config)
+    this.#parts.reactivator.reload(this.#config)
     this.#applyPolicy()
-    if (listen.tcp.enabled) this.#accessToken = readAccessToken(listen.tcp.tokenFile)
+    if (next.listen.tcp.enabled) this.#accessToken = readAccessToken(next.listen.tcp.tokenFile)
     this.#log.info('The configuration was reloaded.')
   }
 
@@ -187,7 +199,7 @@ class Daemon implements RunningDaemon {
     this.#log.info({ reason, inUse }, 'sessiond stops. Sessions stay in the journal for the next start.')
     this.#counter.drain()
     this.#gateway.notify('draining', { closesInMs: drainMs })
-    await new Promise(resolve => setTimeout(resolve, drainMs))
+    await Promise.all([new Promise(done => setTimeout(done, drainMs)), this.#parts.reactivator.stop()])
     for (const server of this.#servers) server.close()
     await this.#gateway.closeAll(1001, 'going away', CLOSE_GRACE_MS)
     this.#parts.journal.commit(this.#counter)
@@ -209,13 +221,14 @@ class Daemon implements RunningDaemon {
   }
 
   #startTimers(): void {
-    const { journal, keeper } = this.#parts
+    const { journal, keeper, reactivator } = this.#parts
     const every = (ms: number, act: () => void) => this.#timers.push(setInterval(act, ms))
     every(EXPIRE_EVERY_MS, () => this.#expire())
     every(LOOK_EVERY_MS, () => {
       if (journal.lost) journal.abandon()
       journal.heal(this.#counter)
       keeper.look()
+      reactivator.tick()
     })
     every(ADVANCE_EVERY_MS, () => keeper.advance())
     keeper.watch()
@@ -256,13 +269,14 @@ class Daemon implements RunningDaemon {
   }
 
   #status() {
-    const { version, journal, keeper } = this.#parts
+    const { version, journal, keeper, reactivator } = this.#parts
     const facts = {
       version,
       instanceId: this.#instanceId,
       uptimeSeconds: Math.floor((monotonicNow() - this.#startedAt) / 1000),
       journalDegraded: journal.degraded,
       connections: this.#gateway.connections,
+      reactivation: reactivator.view,
     }
     return statusView(facts, this.#counter, keeper)
   }
@@ -281,17 +295,4 @@ class Daemon implements RunningDaemon {
   #warn(key: string, fields: object, message: string): void {
     this.#rare.say(key, heldBack => this.#log.warn({ ...fields, heldBack }, message))
   }
-}
-
-function readTls(files: Config['listen']['tcp']['tls']) {
-  return files === null ? null : { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) }
-}
-
-function sealed({ token, application, key }: GrantReply, signer: TokenSigner): string {
-  return signToken(token, { application, key, grantedAt: monotonicNow() }, signer)
-}
-
-function changedBeyondReload(before: Config, after: Config): string[] {
-  const keys = ['listen', 'stateDirectory', 'runtimeDirectory'] as const
-  return keys.filter(key => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
 }

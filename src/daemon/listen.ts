@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { Fault, messageOf } from '../errors.ts'
+import type { Config } from './config/schema.ts'
 
 /** Calls that may wait to be accepted: they survive a restart in which clients come back all at once. */
 const BACKLOG = 4096
@@ -110,4 +111,9 @@ function groupId(name: string): number {
   throw new Fault('group-unknown', `There is no group "${name}" on this machine.`, {
     hint: `Make it (groupadd --system ${name}), or change listen.unix.group.`,
   })
+}
+
+/** Certificate and key of the TCP listener; null where it has none. */
+export function readTls(files: Config['listen']['tcp']['tls']): { cert: Buffer; key: Buffer } | null {
+  return files === null ? null : { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { TokenSigner } from '../session/signed-token.ts'
+import { signToken, type TokenSigner } from '../session/signed-token.ts'
 
 /** Where the key and the name of the last run are kept; the state database. */
 export interface KeyArchive {
@@ -23,6 +23,15 @@ export function openTokenSigners(
   const before = last === null ? null : (JSON.parse(last) as typeof run)
   const previous = before?.bootId === run.bootId ? { key, instanceId: before.instanceId } : null
   return { current: { key, instanceId: run.instanceId }, previous }
+}
+
+/** The token of a grant that the journal does not hold: it proves itself. */
+export function sealToken(
+  { token, application, key }: { token: string; application: string; key: string },
+  signer: TokenSigner,
+  grantedAt: number,
+): string {
+  return signToken(token, { application, key, grantedAt }, signer)
 }
 
 function createKey(archive: KeyArchive): string {

@@ -11,6 +11,7 @@ export interface DaemonFacts {
   readonly uptimeSeconds: number
   readonly journalDegraded: boolean
   readonly connections: number
+  readonly reactivation: ResultOf<'status.get'>['reactivation']
 }
 
 /** The result of `status.get`. */
@@ -35,6 +36,7 @@ export function statusView(
       message: lifecycle.message,
       demonstration: license?.demonstration === true,
     },
+    reactivation: facts.reactivation,
     limit: counter.limit,
     inUse: counter.inUse,
     orphaned: counter.orphaned,
@@ -75,8 +77,13 @@ export function licenseView(
     features: license?.features ?? [],
     issuedAt: license?.issuedAt ?? null,
     expiresAt: license?.expiresAt ?? null,
-    graceEndsAt: lifecycle.graceEndsAt === null ? null : formatInstant(lifecycle.graceEndsAt),
+    graceEndsAt: sayOrNull(lifecycle.graceEndsAt),
+    reactivationDueAt: sayOrNull(lifecycle.reactivationDueAt),
     demonstration: license?.demonstration === true,
     rejected: rejection === null ? null : { ...rejection, at: formatInstant(rejection.at) },
   }
+}
+
+function sayOrNull(instant: number | null): string | null {
+  return instant === null ? null : formatInstant(instant)
 }

@@ -132,6 +132,22 @@ export const LicenseState = Type.Enum([
   'machine-mismatch',
 ])
 
+/** Instants are ISO 8601, UTC. */
+export const ReactivationStatus = Type.Object(
+  {
+    owner: Type.Enum(['daemon', 'systemd', 'off'], { description: 'Who reactivates from time to time.' }),
+    lastAttemptAt: nullable(Type.String()),
+    lastSuccessAt: nullable(Type.String({ description: 'When a license, or a confirmation, last came.' })),
+    lastOutcome: nullable(Type.Enum(['refreshed', 'deactivated', 'refused', 'unreachable', 'failed'])),
+    lastMessage: nullable(Type.String({ description: 'What the last attempt came to, for people.' })),
+    failures: count('Attempts without an answer since the last one that had one.'),
+    nextAttemptAt: nullable(
+      Type.String({ description: 'Null where the daemon plans none; systemd keeps its own plan.' }),
+    ),
+  },
+  closed,
+)
+
 export const StatusResult = Type.Object(
   {
     version: Type.String(),
@@ -143,6 +159,7 @@ export const StatusResult = Type.Object(
       { state: LicenseState, message: Type.String(), demonstration: Type.Boolean() },
       closed,
     ),
+    reactivation: ReactivationStatus,
     limit: count('Licensed sessions.'),
     inUse: count('Sessions counted now, orphaned ones included.'),
     orphaned: count('Sessions whose connection is gone and that may still be resumed.'),
@@ -186,6 +203,9 @@ export const LicenseResult = Type.Object(
     issuedAt: nullable(Type.String()),
     expiresAt: nullable(Type.String({ description: 'UTC; null where the license is perpetual.' })),
     graceEndsAt: nullable(Type.String()),
+    reactivationDueAt: nullable(
+      Type.String({ description: 'By then the license must have been refreshed; null: it need not be.' }),
+    ),
     demonstration: Type.Boolean(),
     rejected: nullable(
       Type.Object(

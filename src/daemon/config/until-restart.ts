@@ -1,0 +1,11 @@
+import type { Config } from './schema.ts'
+
+/** What a running daemon has opened already, or knows for good. */
+const keptKeys = ['listen', 'machine', 'stateDirectory', 'runtimeDirectory'] as const
+
+/** The configuration that a reload can bring: `next`, with what only a restart can change left as it is. */
+export function reloaded(running: Config, next: Config): { config: Config; needRestart: string[] } {
+  const kept = Object.fromEntries(keptKeys.map(key => [key, running[key]]))
+  const needRestart = keptKeys.filter(key => JSON.stringify(running[key]) !== JSON.stringify(next[key]))
+  return { config: { ...next, ...kept }, needRestart }
+}

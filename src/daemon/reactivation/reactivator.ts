@@ -1,0 +1,176 @@
+import { join } from 'node:path'
+import { messageOf } from '../../errors.ts'
+import { formatInstant } from '../../license/instant.ts'
+import type { Lifecycle } from '../../license/lifecycle.ts'
+import type { Logger } from '../../log.ts'
+import type { Config } from '../config/schema.ts'
+import { Exchange, type ExchangeParts, type Installation, type Outcome, troubleOf } from './exchange.ts'
+import { exchangeLockFile, lockExchange } from './exchange-lock.ts'
+import { connectLicensingServer, type LicensingServer } from './licensing-server.ts'
+import { type OutcomeKind, type RecordArchive, RecordBook } from './record.ts'
+import { firstBackoffMs, maxBackoffMs, nextAttemptAt } from './schedule.ts'
+
+export interface ReactivatorParts {
+  readonly config: Config
+  readonly installation: Installation & { readonly lifecycle: Lifecycle }
+  readonly identify: ExchangeParts['identify']
+  readonly archive: RecordArchive
+  readonly clocks: { readonly wallNow: () => number; readonly monotonicNow: () => number }
+  readonly log: Logger
+}
+
+/** Who reactivates from time to time. */
+export type Owner = Config['reactivation']['owner']
+
+/** What `status.get` tells of reactivation. Instants in ISO 8601. */
+export interface ReactivationView {
+  owner: Owner
+  lastAttemptAt: string | null
+  lastSuccessAt: string | null
+  lastOutcome: OutcomeKind | null
+  lastMessage: string | null
+  failures: number
+  nextAttemptAt: string | null
+}
+
+/** When the next attempt is made: by the wall clock, or by the other where that was turned back. */
+interface Plan {
+  readonly at: number
+  readonly dueAt: number
+}
+
+/**
+ * Reactivates from time to time, where that is the daemon's task. The schedule is decided in schedule.ts; this
+ * keeps the plan, makes one attempt at a time, and logs when the outcome becomes another.
+ */
+export class Reactivator {
+  readonly #parts: ReactivatorParts
+  readonly #server: LicensingServer
+  readonly #book: RecordBook
+  readonly #exchange: Exchange
+  readonly #abort = new AbortController()
+  #config: Config
+  #plan: Plan | null = null
+  #plannedFor = ''
+  #running: Promise<void> | null = null
+  /** Attempts of which not even the outcome could be written down, since the last that could be. */
+  #unwritten = 0
+  #told: string | null = null
+
+  constructor(parts: ReactivatorParts) {
+    this.#parts = parts
+    const { installation, identify, archive, clocks, log } = parts
+    this.#config = parts.config
+    this.#book = new RecordBook(archive, installation.licensed.product)
+    this.#exchange = new Exchange({
+      installation,
+      identify,
+      book: this.#book,
+      now: clocks.wallNow,
+      onProblem: ({ code, message }) => log.warn({ code }, `A revocation list was not kept. ${message}`),
+    })
+    this.#server = connectLicensingServer(() => {
+      const { url, caFile, timeoutMs } = this.#config.licensingServer
+      // The owner is `off` where there is no server, so nothing asks.
+      if (url === null) throw new TypeError('No licensing server is configured.')
+      return { url, caFile, timeoutMs, environment: process.env }
+    })
+  }
+
+  /** The daemon has nobody to ask where no server is configured. */
+  get owner(): Owner {
+    const { owner } = this.#config.reactivation
+    return owner === 'daemon' && this.#config.licensingServer.url === null ? 'off' : owner
+  }
+
+  get view(): ReactivationView {
+    const { last, succeededAt, past } = this.#book.read()
+    return {
+      owner: this.owner,
+      lastAttemptAt: last === null ? null : formatInstant(last.at),
+      lastSuccessAt: succeededAt === null ? null : formatInstant(succeededAt),
+      lastOutcome: last?.kind ?? null,
+      lastMessage: last?.message ?? null,
+      failures: past.failures,
+      nextAttemptAt: this.#plan === null ? null : formatInstant(this.#plan.at),
+    }
+  }
+
+  /** Follows a configuration that was loaded again. */
+  reload(config: Config): void {
+    this.#config = config
+    this.tick()
+  }
+
+  /** Call about once a second. */
+  tick(): void {
+    if (this.#running !== null || this.#abort.signal.aborted) return
+    this.#replan()
+    const { wallNow, monotonicNow } = this.#parts.clocks
+    const plan = this.#plan
+    if (plan === null || (wallNow() < plan.at && monotonicNow() < plan.dueAt)) return
+    const unlock = lockExchange(join(this.#config.stateDirectory, exchangeLockFile))
+    // Somebody runs `sessionctl reactivate`: what that brings changes the plan.
+    if (unlock === null) return
+    this.#running = this.#attempt().finally(() => {
+      unlock()
+      this.#running = null
+    })
+  }
+
+  /** Ends what is under way. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('sessiond stops'))
+    await this.#running
+  }
+
+  /** Makes a plan anew where what it rests on has changed: license, past, or configuration. */
+  #replan(): void {
+    const { installation, clocks } = this.#parts
+    const { license, lifecycle } = installation
+    const urgent = lifecycle.state !== 'active'
+    const { version, past, confirmedLicenseId } = this.#book.read()
+    const { intervalSeconds } = this.#config.reactivation
+    const basis = JSON.stringify([license?.licenseId, urgent, version, this.owner, intervalSeconds])
+    if (basis === this.#plannedFor) return
+    this.#plannedFor = basis
+    const now = clocks.wallNow()
+    const intervalMs = intervalSeconds === null ? null : intervalSeconds * 1000
+    const random = Math.random()
+    const at =
+      this.owner === 'daemon'
+        ? nextAttemptAt({ license, urgent, confirmedLicenseId, past, intervalMs, now, random })
+        : null
+    this.#plan = at === null ? null : { at, dueAt: clocks.monotonicNow() + at - now }
+  }
+
+  async #attempt(): Promise<void> {
+    const { log, clocks } = this.#parts
+    try {
+      const ask = { sessions: null, signal: this.#abort.signal }
+      this.#tell(await this.#exchange.reactivate(this.#server, ask))
+      this.#unwritten = 0
+    } catch (error) {
+      // The state database cannot be written. Without this pause it would be tried once a second.
+      const pauseMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#unwritten++)
+      this.#plan = { at: clocks.wallNow() + pauseMs, dueAt: clocks.monotonicNow() + pauseMs }
+      log.error({ error }, `What became of the reactivation cannot be kept: ${messageOf(error)}`)
+    }
+  }
+
+  #tell(outcome: Outcome): void {
+    const { log } = this.#parts
+    if (this.#abort.signal.aborted) return
+    const { code, message, hint } = troubleOf(outcome)
+    const key = `${outcome.kind} ${code}`
+    const isNews = key !== this.#told
+    this.#told = key
+    if (outcome.kind === 'refreshed') {
+      log[isNews ? 'info' : 'debug']({ outcome: outcome.kind }, 'Reactivated.')
+      return
+    }
+    const cause = outcome.kind === 'failed' && code === 'internal-error' ? { error: outcome.cause } : {}
+    const level = isNews ? 'warn' : 'debug'
+    log[level]({ outcome: outcome.kind, code, hint, ...cause }, `Reactivation: ${message}`)
+  }
+}
