@@ -70,7 +70,8 @@ export class Connection {
 
   addFrames(out: OutBuffer): void {
     for (const frame of this.#pending) {
-      if (!this.open) break
+      // Once a close frame is on its way, in either direction, no frame may follow (RFC 6455, section 5.5.1).
+      if (!this.open || this.ws.readyState !== this.ws.OPEN) break
       if (typeof frame === 'string') out.addTextFrame(frame)
       else if (Array.isArray(frame)) out.addTextFrame(`[${frame.map(reply => this.#text(reply)).join(',')}]`)
       else out.addTextFrame(this.#text(frame))

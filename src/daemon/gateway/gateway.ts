@@ -55,12 +55,18 @@ export class Gateway {
   readonly #connections = new Set<Connection>()
   readonly #byClient = new Map<Client, Connection>()
   #pinger: NodeJS.Timeout | null = null
+  #closing = false
 
   constructor(options: GatewayOptions) {
     this.#options = options
     this.#requests = new Requests({ ...options, onAttached: (...change) => this.#attached(...change) })
     const { now, commit } = options
-    this.#turn = new Turn({ now, commit, maxBufferedBytes: options.bounds().maxBufferedBytes })
+    this.#turn = new Turn({
+      now,
+      commit,
+      maxBufferedBytes: options.bounds().maxBufferedBytes,
+      onSlowReader: connection => this.#end(connection, 'slow-reader'),
+    })
   }
 
   get connections(): number {
@@ -78,7 +84,7 @@ export class Gateway {
       door: settings.door,
       tls: settings.tls,
       maxFrameBytes: bounds().maxFrameBytes,
-      hasRoom: () => this.#connections.size < bounds().maxConnections,
+      hasRoom: () => !this.#closing && this.#connections.size < bounds().maxConnections,
       onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings.local, authenticated),
       onRefused: code => events.handshakeRefused(code),
     })
@@ -109,6 +115,8 @@ export class Gateway {
   /** Sends what is waiting, then closes every connection. Resolves when all are gone, or after `graceMs`. */
   async closeAll(code: number, reason: string, graceMs: number): Promise<void> {
     if (this.#pinger !== null) clearInterval(this.#pinger)
+    // Who still shakes hands would come too late to be closed.
+    this.#closing = true
     this.#turn.finish()
     const gone = [...this.#connections].map(connection => {
       const closed = new Promise<void>(resolve => connection.ws.once('close', () => resolve()))

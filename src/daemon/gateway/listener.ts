@@ -84,5 +84,7 @@ function reject(socket: Duplex, status: number, body: string): void {
   ]
   if (status === 503) head.push('Retry-After: 1')
   if (status === 401) head.push('WWW-Authenticate: Bearer')
+  // A peer that does not close its side would otherwise keep the socket, and nobody counts it any more.
+  socket.once('finish', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream'
 
 const CAPACITY = 64 * 1024
+/** A turn that needed more gives its memory back: one giant reply must not weigh on the daemon for ever. */
+const MAX_KEPT = 1024 * 1024
 const LONGEST_HEADER = 10
 /** No character of a JavaScript string needs more bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3
@@ -40,7 +42,7 @@ export class OutBuffer {
 
   /** The turn is over. */
   rewind(): void {
-    if (this.#pinned) this.#bytes = Buffer.allocUnsafeSlow(CAPACITY)
+    if (this.#pinned || this.#bytes.length > MAX_KEPT) this.#bytes = Buffer.allocUnsafeSlow(CAPACITY)
     this.#pinned = false
     this.#start = 0
     this.#end = 0

@@ -7,6 +7,8 @@ export interface TurnOptions {
   /** Makes the changes of the turn durable. Comes before any reply of the turn leaves. */
   readonly commit: () => void
   readonly maxBufferedBytes: number
+  /** More than `maxBufferedBytes` wait to be read by the peer of this connection. */
+  readonly onSlowReader: (connection: Connection) => void
 }
 
 /**
@@ -51,7 +53,8 @@ export class Turn {
     for (const connection of speakers) {
       connection.addFrames(this.#out)
       this.#out.sendTo(connection.socket)
-      if (connection.socket.writableLength > this.#options.maxBufferedBytes) connection.close('slow-reader')
+      const { maxBufferedBytes, onSlowReader } = this.#options
+      if (connection.socket.writableLength > maxBufferedBytes) onSlowReader(connection)
     }
     this.#out.rewind()
     speakers.length = 0
