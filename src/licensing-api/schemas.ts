@@ -20,8 +20,7 @@ const strict = { additionalProperties: false } as const
 
 const request = Type.String({
   minLength: 1,
-  maxLength: requestMaxBytes,
-  description: 'The machine request: JWS compact serialization, the very text of a request file.',
+  description: `The machine request: JWS compact serialization, the very text of a request file. At most ${requestMaxBytes} bytes.`,
 })
 
 const sessions = Type.Integer({

@@ -42,7 +42,7 @@ export function problemOfError(error: unknown): ProblemError {
 
 function invalidBody({ flaws }: InvalidBody): ProblemError {
   const errors = flaws.map(({ path, what }) => ({ path, message: what }))
-  const detail = `The body is wrong: ${flaws.map(({ path, what }) => `${path || 'it'} ${what}`).join('; ')}.`
+  const detail = `The body is wrong: ${flaws.map(({ path, what }) => `${`${path} ${what}`.trim()}`).join('; ')}.`
   return new ProblemError(httpProblem('body-invalid', detail, { errors }))
 }
 
