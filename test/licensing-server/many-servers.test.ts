@@ -41,22 +41,21 @@ onEachStore('one machine that activates many times at once has one claim', async
 onEachStore('killing one of two servers loses nothing', async (t, ledger) => {
   const vendor = await Vendor.withCustomer(await ledger.open())
   const { poolId, key } = await vendor.pool(1000)
-  const asked = await requestsOf(80, 3, key)
-  const doomed = new ServerProcess(ledger.location, () => {
-    if (doomed.answers.filter(Boolean).length >= 10) doomed.kill()
-  })
+  // More than SQLite writes in one transaction, so that some are still under way when it dies.
+  const asked = await requestsOf(150, 3, key)
+  const doomed = new ServerProcess(ledger.location, 10)
   doomed.ask(asked)
   await doomed.ended()
   const before = granted(doomed.answers)
-  t.ok(before.length >= 10 && before.length < 80, `killed after ${before.length} answers`)
+  t.ok(before.length >= 10 && before.length < 150, `it died after ${before.length} answers`)
 
   const survivor = new ServerProcess(ledger.location)
   survivor.ask(asked)
   const after = await survivor.end()
-  t.equal(granted(after).length, 80, 'each machine repeats its request, and has its license')
+  t.equal(granted(after).length, 150, 'each machine repeats its request, and has its license')
   for (const [index, answer] of doomed.answers.entries()) {
     if (answer?.kind === 'license') t.match(after[index], { license: answer.license, repeated: true })
   }
-  t.equal(await vendor.claimed(poolId), 240, 'and nothing is claimed twice')
+  t.equal(await vendor.claimed(poolId), 450, 'and nothing is claimed twice')
   t.match(await verifyLedger(vendor.store), { ok: true, flaws: [] })
 })

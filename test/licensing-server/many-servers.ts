@@ -27,23 +27,28 @@ export async function requestsOf(
 export const granted = (answers: (Answer | undefined)[]) =>
   answers.filter(answer => answer?.kind === 'license')
 
-/** A licensing server in a process of its own, which answers what it is asked all at once. */
+/** A licensing server in a process of its own, which answers what it is asked all at once: see server-process.ts. */
 export class ServerProcess {
   readonly answers: (Answer | undefined)[] = []
   readonly #child: ChildProcess
   readonly #ended: Promise<unknown>
 
-  constructor(location: string, onAnswer: () => void = () => {}) {
+  constructor(location: string, dieAfter?: number) {
     const program = join(import.meta.dirname, 'server-process.ts')
-    this.#child = spawn(process.execPath, [program, location], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#child = spawn(
+      process.execPath,
+      [program, location, ...(dieAfter === undefined ? [] : [`${dieAfter}`])],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    )
     const lines = createInterface({ input: this.#child.stdout! })
     lines.on('line', line => {
       const { index, answer } = JSON.parse(line) as { index: number; answer: Answer }
       this.answers[index] = answer
-      onAnswer()
     })
     this.#ended = Promise.all([once(lines, 'close'), once(this.#child, 'exit')])
-    // A process that is killed takes no more input, and that is the point.
+    // A process that dies takes no more input, and that is the point.
     this.#child.stdin!.on('error', () => {})
   }
 
@@ -55,10 +60,6 @@ export class ServerProcess {
     this.#child.stdin!.end()
     await this.#ended
     return this.answers
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL')
   }
 
   async ended(): Promise<void> {
