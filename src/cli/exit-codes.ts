@@ -7,6 +7,8 @@ export const exitCode = {
   usage: 2,
   /** The question was answered, and the answer is no: an invalid license, sessions that were denied. */
   negative: 3,
+  /** Nobody answered: the same command may succeed later (EX_TEMPFAIL of sysexits.h). */
+  temporary: 75,
 } as const
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]

@@ -83,7 +83,7 @@ export async function runProgram(spec: ProgramSpec, args: string[], terminal: Te
     .alias('help', 'h')
     .wrap(Math.min(110, terminal.columns))
     .epilogue(
-      'Exit codes: 0 done, 1 fault, 2 wrong usage or configuration, 3 the answer is no. Manual: docs/cli.md',
+      'Exit codes: 0 done, 1 fault, 2 wrong usage or configuration, 3 the answer is no, 75 try later. Manual: docs/cli.md',
     )
     .exitProcess(false)
     .fail((message, error) => {

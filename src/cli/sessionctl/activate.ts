@@ -1,64 +1,110 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
-import { loadOrCreateMachineKey } from '../../daemon/machine/machine-key.ts'
-import { createMachineRequest } from '../../license/machine-request.ts'
-import { authenticateLicense } from '../../license/verify.ts'
-import { exitCode } from '../exit-codes.ts'
-import { writeFileAtomically } from '../files.ts'
+import { Fault } from '../../errors.ts'
+import { type ExitCode, exitCode } from '../exit-codes.ts'
+import { readOperatorFile, writeFileAtomically } from '../files.ts'
+import { interruption } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
-import { findConfig, withDaemonFlags } from './find-daemon.ts'
-import { authenticationContext, readLicenseFile } from './license-context.ts'
-import { machineDirectory, readThisMachine } from './this-machine.ts'
+import { readSecret } from '../read-secret.ts'
+import type { Terminal } from '../terminal.ts'
+import { findConfig, findSocket, withDaemonFlags } from './find-daemon.ts'
+import { followDaemon } from './install-license.ts'
+import { licensedOf, withProductFlags } from './licensed-product.ts'
+import { followedLine, tellOutcome } from './outcome-view.ts'
+import { type OwnLicense, openOwnLicense } from './own-license.ts'
+import { licensingServerOf, withServerFlag } from './server-flag.ts'
+import { sessionsOf, sessionsOption } from './sessions-option.ts'
 
 export const activate = defineCommand({
   command: 'activate',
-  describe: 'Write the request with which this machine asks for its license',
+  describe: 'Claim a license for this machine with an installation key, or write the request for it',
   builder: argv =>
-    withDaemonFlags(argv)
+    withProductFlags(withServerFlag(withDaemonFlags(argv)))
+      .option('key-file', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'File that holds the installation key, - for standard input; else it is asked for',
+      })
+      .option('sessions', sessionsOption)
       .option('request-file', {
         type: 'string',
         requiresArg: true,
-        demandOption: true,
-        describe: 'Where to write the request, to be carried to the licensing server by hand',
+        describe: 'Asks nobody: writes the request there, to be carried to the licensing server by hand',
       })
-      .option('sessions', {
-        type: 'number',
-        requiresArg: true,
-        describe: 'Sessions that this machine wants to own in all; left out: as many as it owns',
-      })
-      .option('json', {
+      .option('anew', {
         type: 'boolean',
         default: false,
-        describe: 'Print the content of the request as JSON',
-      }),
+        describe: 'With --request-file on a machine that was deactivated: ask for a license, confirm nothing',
+      })
+      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
+      .conflicts('request-file', ['key-file', 'server']),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
-    const key = await loadOrCreateMachineKey(machineDirectory(config))
-    const { fingerprint } = await readThisMachine(config)
-    const text = readLicenseFile(config.license.file)
-    const context = text === null ? null : await authenticationContext(config, { anyMachine: false })
-    const verdict = text === null || context === null ? null : await authenticateLicense(text, context)
-    const current = verdict?.license
-    const content = {
-      product: 'call-services' as const,
-      version: config.product.version,
-      installationId: current?.installationId ?? null,
-      generation: current?.generation ?? 0,
-      sessions: args.sessions ?? null,
-      fingerprint,
-      hostname: hostname(),
-      deactivationOf: current?.deactivated === true ? current.licenseId : null,
+    const licensed = licensedOf(args, config, terminal)
+    const sessions = sessionsOf(args)
+    if (args.requestFile !== undefined) {
+      const own = await openOwnLicense(config, licensed, terminal)
+      const wish = { sessions, anew: args.anew, file: terminal.resolve(args.requestFile), json: args.json }
+      return closing(own, () => writeRequest(own, wish, terminal))
     }
-    const signing = { privateKey: key.privateKey, requestId: randomUUID(), now: Date.now() }
-    const request = await createMachineRequest(content, signing)
-    const file = terminal.resolve(args.requestFile)
-    writeFileAtomically(file, `${request}\n`, { mode: 0o644 })
-    if (args.json)
-      terminal.printJson({ file, requestId: signing.requestId, machineKeyThumbprint: key.jkt, ...content })
-    terminal.say(`The request of this machine is in ${file}.`)
-    terminal.say(
-      'Carry it to the licensing server; install the license that comes back: sessionctl license install FILE',
+    const server = licensingServerOf(args, config, terminal)
+    const key = await readInstallationKey(args.keyFile, terminal)
+    const own = await openOwnLicense(config, licensed, terminal)
+    const before = own.keeper.license
+    const outcome = await closing(own, () =>
+      own.exchange.activate(server, key, { sessions, signal: interruption().signal }),
     )
-    return exitCode.ok
+    const code = tellOutcome(outcome, before, licensed.file, args.json, terminal)
+    if (outcome.kind !== 'refreshed' || licensed.product !== 'call-services') return code
+    const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
+    terminal.say(followedLine(await followDaemon(socket, licensed.file, outcome.license.licenseId)))
+    return code
   },
 })
+
+async function closing<T>(own: OwnLicense, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } finally {
+    own.close()
+  }
+}
+
+async function readInstallationKey(file: string | undefined, terminal: Terminal): Promise<string> {
+  const text =
+    file === undefined || file === '-'
+      ? await readSecret('Installation key (it is not shown): ')
+      : Buffer.from(readOperatorFile(terminal.resolve(file))).toString('utf8')
+  const key = text.split('\n')[0]!.trim()
+  if (key !== '') return key
+  throw new Fault('usage', 'The installation key is empty.', {
+    hint: 'It stands in the message that brought it: --key-file FILE, or type it at the prompt.',
+  })
+}
+
+interface RequestWish {
+  sessions: number | null
+  anew: boolean
+  /** Where the request is written. */
+  file: string
+  json: boolean
+}
+
+async function writeRequest(
+  { exchange }: OwnLicense,
+  wish: RequestWish,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { file, json, ...of } = wish
+  const { requestId, text, asks, jkt } = await exchange.request(of)
+  writeFileAtomically(file, `${text}\n`, { mode: 0o644 })
+  if (json) terminal.printJson({ file, requestId, machineKeyThumbprint: jkt, ...asks })
+  if (asks.deactivationOf !== null) {
+    terminal.say(`The confirmation that this machine is deactivated is in ${file}.`)
+    terminal.say('Carry it to the licensing server: it frees the claim for the other machine.')
+    return exitCode.ok
+  }
+  terminal.say(`The request of this machine is in ${file}.`)
+  terminal.say(
+    'Carry it to the licensing server; install the license that comes back: sessionctl license install FILE',
+  )
+  return exitCode.ok
+}

@@ -35,7 +35,8 @@ export async function installLicense(
   return followDaemon(socket, file, verdict.license.licenseId)
 }
 
-async function followDaemon(socket: string, file: string, licenseId: string): Promise<InstallOutcome> {
+/** Waits until the daemon has taken a license that was written for it. */
+export async function followDaemon(socket: string, file: string, licenseId: string): Promise<InstallOutcome> {
   const writtenAt = Date.now()
   const deadline = performance.now() + PATIENCE_MS
   try {

@@ -5,13 +5,15 @@ import { activate } from './activate.ts'
 import { fingerprint } from './fingerprint.ts'
 import { hold } from './hold.ts'
 import { license } from './license.ts'
+import { reactivate } from './reactivate.ts'
 import { status } from './status.ts'
 
 const program: ProgramSpec = {
   name: 'sessionctl',
   describe: "The operator's command line: shows and serves the daemon of this machine.",
-  commands: [status, hold, license, fingerprint, activate],
+  commands: [status, hold, license, fingerprint, activate, reactivate],
   examples: [
+    ['$0 activate --key-file installation.key --sessions 10', 'claim 10 sessions for this machine'],
     ['$0 status --watch', 'see how full it is'],
     ['$0 license check license.jws', 'before it is installed'],
   ],

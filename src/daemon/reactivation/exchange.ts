@@ -70,6 +70,16 @@ export interface Trouble {
   readonly hint: string | null
 }
 
+/** A request to be carried by hand. */
+export interface RequestByHand {
+  readonly requestId: string
+  /** The signed document. */
+  readonly text: string
+  readonly asks: Wish
+  /** Thumbprint of the machine's key. */
+  readonly jkt: string
+}
+
 /** What is asked of the server: as many sessions in all as that, or what the installation owns. */
 export interface Ask {
   readonly sessions: number | null
@@ -115,14 +125,12 @@ export class Exchange {
    * The request to carry by hand: for a license, or where the license in force grants nothing and `anew` is not
    * wanted, the confirmation of that.
    */
-  async request(of: {
-    sessions: number | null
-    anew: boolean
-  }): Promise<PendingRequest & { readonly asks: Wish }> {
+  async request(of: { sessions: number | null; anew: boolean }): Promise<RequestByHand> {
     const { license } = this.#parts.installation
     const confirms = !of.anew && of.sessions === null && license?.deactivated === true
     const wish = await this.#wish(of.sessions, confirms ? license.licenseId : null)
-    return { ...(await this.#pending(wish)), asks: wish.asks }
+    const { requestId, text } = await this.#pending(wish)
+    return { requestId, text, asks: wish.asks, jkt: wish.jkt }
   }
 
   /** Carries an attempt out and writes down what it came to. */

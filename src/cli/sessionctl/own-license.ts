@@ -1,0 +1,118 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemClocks } from '../../daemon/clocks.ts'
+import type { Config } from '../../daemon/config/schema.ts'
+import { openState } from '../../daemon/databases.ts'
+import { type Licensed, LicenseKeeper } from '../../daemon/license/license-keeper.ts'
+import { readTrust, trustSourcesOf } from '../../daemon/license/trust.ts'
+import { readIdentity } from '../../daemon/machine/identity.ts'
+import { Exchange } from '../../daemon/reactivation/exchange.ts'
+import { exchangeLockFile, lockExchange } from '../../daemon/reactivation/exchange-lock.ts'
+import { RecordBook } from '../../daemon/reactivation/record.ts'
+import type { StateStore } from '../../daemon/state-store.ts'
+import { Fault } from '../../errors.ts'
+import { createLogger, type Logger } from '../../log.ts'
+import { giveToOwnerAround, makeFolder } from '../../write-file.ts'
+import type { Terminal } from '../terminal.ts'
+
+/** The license of this machine, opened for a command: with the parts that the daemon itself is made of. */
+export interface OwnLicense {
+  readonly keeper: LicenseKeeper
+  readonly exchange: Exchange
+  close(): void
+}
+
+/** The daemon has asked within this time, or something is wrong with it. */
+const LOCK_PATIENCE_MS = 60_000
+const LOCK_POLL_MS = 100
+
+/**
+ * Opens state, machine key and license of this machine, whether its daemon runs or not, and keeps the daemon from
+ * talking to the licensing server meanwhile.
+ *
+ * @throws {Fault} those of trust, state and machine key; `exchange-busy` (retryable)
+ */
+export async function openOwnLicense(
+  config: Config,
+  licensed: Licensed,
+  terminal: Terminal,
+): Promise<OwnLicense> {
+  // Told as the fault that it is: the daemon only logs it, and goes on without a license.
+  await readTrust(trustSourcesOf(config))
+  makeFolder(config.stateDirectory, 0o700)
+  const unlock = await waitForLock(join(config.stateDirectory, exchangeLockFile), terminal)
+  const log = terminalLog(terminal)
+  let state: StateStore | null = null
+  try {
+    state = openState(config.stateDirectory, log)
+    giveToOwnerAround(join(config.stateDirectory, 'state.db'))
+    const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
+    const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks: systemClocks, log })
+    const exchange = new Exchange({
+      installation: keeper,
+      identify: () => readIdentity(config),
+      book: new RecordBook(state, licensed.product),
+      now: systemClocks.wallNow,
+      onProblem: ({ message }) => terminal.say(`warning: a revocation list was not kept. ${message}`),
+    })
+    return { keeper, exchange, close: () => closeAll(state, unlock) }
+  } catch (error) {
+    closeAll(state, unlock)
+    throw error
+  }
+}
+
+function closeAll(state: StateStore | null, unlock: () => void): void {
+  state?.close()
+  unlock()
+}
+
+async function waitForLock(path: string, terminal: Terminal): Promise<() => void> {
+  const deadline = performance.now() + LOCK_PATIENCE_MS
+  for (let told = false; ; told = true) {
+    const unlock = lockExchange(path)
+    if (unlock !== null) return unlock
+    if (performance.now() > deadline) {
+      throw new Fault('exchange-busy', 'Another program of this machine talks to the licensing server.', {
+        hint: 'Is another sessionctl running? See: ps -C node -o pid,args',
+        retryable: true,
+      })
+    }
+    if (!told) terminal.say('Waiting until the daemon has asked the licensing server …')
+    await delay(LOCK_POLL_MS)
+  }
+}
+
+/** What the parts of the daemon would log, as talk: warnings and errors alone. */
+function terminalLog(terminal: Terminal): Logger {
+  const write = (line: string) => {
+    const { level, message, hint } = JSON.parse(line) as { level: string; message: string; hint?: string }
+    terminal.say(`${level === 'warn' ? 'warning' : 'error'}: ${message}`)
+    if (hint !== undefined) terminal.say(`hint: ${hint}`)
+  }
+  return createLogger({ level: 'error', destination: { write } })
+}
+
+/** A product whose license no daemon enforces keeps it among the named values of the state. */
+function archiveOf(state: StateStore, product: string) {
+  const name = `license ${product}`
+  return {
+    read: (key: string) => state.read(`${key} ${product}`),
+    write: (key: string, value: string) => state.write(`${key} ${product}`, value),
+    latestLicense: () => state.read(name),
+    acceptLicense(
+      text: string,
+      _acceptedAt: number,
+      guard: { after: string | null; lay: () => void },
+    ): boolean {
+      let accepted = false
+      state.change(name, latest => {
+        if (latest !== guard.after && latest !== text) return null
+        guard.lay()
+        accepted = true
+        return text
+      })
+      return accepted
+    },
+  }
+}

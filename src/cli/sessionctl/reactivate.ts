@@ -1,0 +1,32 @@
+import { interruption } from '../interruption.ts'
+import { defineCommand } from '../program.ts'
+import { findConfig, withDaemonFlags } from './find-daemon.ts'
+import { licensedOf, withProductFlags } from './licensed-product.ts'
+import { tellOutcome } from './outcome-view.ts'
+import { openOwnLicense } from './own-license.ts'
+import { licensingServerOf, withServerFlag } from './server-flag.ts'
+import { sessionsOf, sessionsOption } from './sessions-option.ts'
+
+export const reactivate = defineCommand({
+  command: 'reactivate',
+  describe: 'Fetch the latest terms of the license, once; a running daemon takes them by itself',
+  builder: argv =>
+    withProductFlags(withServerFlag(withDaemonFlags(argv)))
+      .option('sessions', sessionsOption)
+      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
+  async run(args, terminal) {
+    const { config } = findConfig(args, terminal)
+    const licensed = licensedOf(args, config, terminal)
+    const sessions = sessionsOf(args)
+    const server = licensingServerOf(args, config, terminal)
+    const own = await openOwnLicense(config, licensed, terminal)
+    try {
+      const before = own.keeper.license
+      const { signal } = interruption()
+      const outcome = await own.exchange.reactivate(server, { sessions, signal })
+      return tellOutcome(outcome, before, licensed.file, args.json, terminal)
+    } finally {
+      own.close()
+    }
+  },
+})
