@@ -17,7 +17,7 @@ interface Logging {
  * A signal that comes again within this time is the same one: `npm start` passes on what the terminal sends
  * to both. A later one means "at once".
  */
-const SAME_SIGNAL_MS = 300
+const SAME_SIGNAL_MS = 1000
 
 /** Conventional exit codes of a process that ends by a signal: 128 and its number. */
 const IMPATIENT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
