@@ -1,4 +1,5 @@
-import type { License } from './document.ts'
+import { type License, licenseMaxBytes, licenseType, readLicensePayload } from './document.ts'
+import { parseJws } from './jws.ts'
 import { type Lifecycle, type LifecycleClock, lifecycleOf } from './lifecycle.ts'
 import type { LicenseProblem } from './problems.ts'
 import { type AuthenticationContext, authenticateLicense } from './verify.ts'
@@ -38,4 +39,21 @@ export async function judgeLicenseInForce(
 
 function isMismatch(problem: LicenseProblem): boolean {
   return problem.code === 'license-other-machine' || problem.code === 'license-other-machine-key'
+}
+
+/**
+ * Which license a text of the store is, also where it cannot be believed any more (a root that was taken away, a
+ * revoked certificate). It was found good when it was stored, so its generation still rules out older ones.
+ */
+export function identityOfStored(text: string): { installationId: string; generation: number } | null {
+  const jws = parseJws(text, {
+    type: licenseType,
+    algorithm: 'PS256',
+    parameters: ['alg', 'typ', 'x5c'],
+    maxBytes: licenseMaxBytes,
+  })
+  const reading = jws.ok ? readLicensePayload(jws.payload) : null
+  if (reading === null || !reading.ok) return null
+  const { installationId, generation } = reading.license
+  return { installationId, generation }
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ChainTrust } from '../../license/chain.ts'
-import type { License } from '../../license/document.ts'
+import { type License, licenseMaxBytes } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
-import { judgeLicenseInForce } from '../../license/in-force.ts'
+import { identityOfStored, judgeLicenseInForce } from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import type { LicenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
@@ -200,7 +200,8 @@ export class LicenseStore {
    */
   async #judge(text: string, inForce: License | null): Promise<LicenseVerdict> {
     const { now, nowAfter } = this.#options
-    const context = { ...this.#context(), inForce: inForce ?? undefined }
+    const stored = this.#archived === null ? null : identityOfStored(this.#archived)
+    const context = { ...this.#context(), inForce: inForce ?? stored ?? undefined }
     const verdict = await verifyLicense(text, { ...context, now: now() })
     if (verdict.ok || verdict.license === undefined || nowAfter === undefined) return verdict
     if (verdict.problem.code !== 'license-expired') return verdict
@@ -239,7 +240,7 @@ export class LicenseStore {
   /** Null where there is no file: that takes nothing away. */
   #readFile(): string | Rejection | null {
     try {
-      return readFileSync(this.#options.file, 'utf8')
+      return readSmallFile(this.#options.file)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       const message = `The license file ${this.#options.file} cannot be read: ${messageOf(error)}`
@@ -259,4 +260,17 @@ export class LicenseStore {
 function isOvertaken(license: License, basedOn: License | null, inForce: License | null): boolean {
   if (inForce === null || inForce.licenseId === basedOn?.licenseId) return false
   return inForce.installationId !== license.installationId
+}
+
+/** The text of a regular file, cut off where it is longer than any license. Never waits for a pipe. */
+function readSmallFile(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stats = fstatSync(fd)
+    if (!stats.isFile()) throw new Error('it is not a regular file')
+    if (stats.size <= licenseMaxBytes) return readFileSync(fd, 'utf8')
+    throw new Error(`it has ${stats.size} bytes; a license has at most ${licenseMaxBytes}`)
+  } finally {
+    closeSync(fd)
+  }
 }
