@@ -137,10 +137,11 @@ class LicensingServer implements RunningLicensingServer {
     const { log, keeper, config: before } = this.#parts
     const restart = changedBeyondReload(before, config)
     if (restart.length > 0) log.warn({ keys: restart }, 'these settings need a restart of the server')
-    log.level = config.log.level
-    keeper.reload()
+    // What may fail comes first, so that nothing is half reloaded.
     const tls = readTls(before.listen.tls)
     if (tls !== null && this.#app?.server instanceof TlsServer) this.#app.server.setSecureContext(tls)
+    keeper.reload()
+    log.level = config.log.level
     log.info('the configuration was reloaded')
   }
 

@@ -42,6 +42,11 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     serverFactory: handler => createListener(handler, config.bounds, parts.tls),
+    // An address that cannot be decoded reaches no hook.
+    frameworkErrors: (_error, request, reply) => {
+      beginExchange(request, reply)
+      sendProblem(request, reply, nothingHere())
+    },
     clientErrorHandler: (error, socket) => {
       const code = answerClientError(error, socket)
       rare.say(code, heldBack => log.info({ code, heldBack }, 'what came was no request'))
@@ -75,11 +80,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
 /** Headers, log line and counts of every exchange. Bodies, keys and licenses appear in none of them. */
 function watchExchanges(app: FastifyInstance, { log, rare, metrics }: AppParts): void {
-  app.addHook('onRequest', async (request, reply) => {
-    request.outcome = {}
-    request.sender = addressGroup(request.ip)
-    setSecurityHeaders(request, reply)
-  })
+  app.addHook('onRequest', async (request, reply) => beginExchange(request, reply))
   app.addHook('onResponse', async (request, reply) => {
     const { method, id: requestId, ip: address, outcome } = request
     const route = request.routeOptions.url ?? 'unmatched'
@@ -91,6 +92,12 @@ function watchExchanges(app: FastifyInstance, { log, rare, metrics }: AppParts):
     if (status === 429) rare.say('too-many', heldBack => log.warn({ ...line, heldBack }, 'came too often'))
     else log.info(line, 'answered')
   })
+}
+
+function beginExchange(request: FastifyRequest, reply: FastifyReply): void {
+  request.outcome = {}
+  request.sender = addressGroup(request.ip)
+  setSecurityHeaders(request, reply)
 }
 
 /** Where proxies do TLS, what comes past them would carry keys in the clear. */
@@ -108,9 +115,12 @@ function addressOf(peer: string): string {
 function findNothing(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): ProblemError {
   const url = request.url.split('?', 1)[0] ?? ''
   const allowed = (['GET', 'POST'] as const).filter(method => app.hasRoute({ method, url }))
-  if (allowed.length === 0)
-    return new ProblemError(httpProblem('not-found', 'There is nothing at this address.'))
+  if (allowed.length === 0) return nothingHere()
   const methods = allowed.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
   reply.header('allow', methods)
   return new ProblemError(httpProblem('method-not-allowed', `This address takes ${methods}.`))
+}
+
+function nothingHere(): ProblemError {
+  return new ProblemError(httpProblem('not-found', 'There is nothing at this address.'))
 }

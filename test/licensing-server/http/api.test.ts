@@ -3,7 +3,7 @@ import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { apiPaths, ConfirmationReply, LicenseReply, Problem } from '../../../src/licensing-api/schemas.ts'
 import { Machine, newMachineKey, randomFacts, readLicense, representative } from '../vendor.ts'
-import { publishRevocationList, type Reply, type Site, startSite } from './site.ts'
+import { answerOf, publishRevocationList, type Reply, type Site, startSite } from './site.ts'
 
 const isLicenseReply = Compile(LicenseReply)
 const isConfirmationReply = Compile(ConfirmationReply)
@@ -27,8 +27,7 @@ async function reactivate(site: Site, machine: Machine, sessions?: number): Prom
 }
 
 async function install(machine: Machine, reply: Reply): Promise<void> {
-  if (!isLicenseReply.Check(reply.body)) throw new Error(reply.text)
-  await machine.install({ kind: 'license', ...reply.body })
+  await machine.install(answerOf(reply))
 }
 
 async function confirm(
@@ -359,7 +358,6 @@ t.test('a license that came over HTTP verifies as the daemon verifies it', async
   const site = await startSite(t)
   const { key } = await site.vendor.pool(5)
   const reply = await activate(site, new Machine(), key, 5)
-  if (!isLicenseReply.Check(reply.body)) throw new Error(reply.text)
-  const license = await readLicense({ kind: 'license', ...reply.body })
-  t.match(license, { maxSessions: 5, generation: 1, licenseId: reply.body.licenseId })
+  const answer = answerOf(reply)
+  t.match(await readLicense(answer), { maxSessions: 5, generation: 1, licenseId: answer.licenseId })
 })

@@ -3,16 +3,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { Problem } from '../../../src/licensing-api/schemas.ts'
+import { Compile } from 'typebox/compile'
+import { LicenseReply, type Problem } from '../../../src/licensing-api/schemas.ts'
 import { readRoot } from '../../../src/licensing-server/authority-files.ts'
 import { defaultConfig } from '../../../src/licensing-server/config/keys.ts'
 import type { Config } from '../../../src/licensing-server/config/schema.ts'
 import { signRevocationList } from '../../../src/licensing-server/revocation-list.ts'
 import { type RunningLicensingServer, startLicensingServer } from '../../../src/licensing-server/server.ts'
+import type { LicenseAnswer } from '../../../src/licensing-server/service.ts'
 import { openLedger } from '../../../src/licensing-server/store/open.ts'
 import { createLogger } from '../../../src/log.ts'
 import { authorityFolder } from '../../support/site.ts'
 import { trustedRoots, Vendor } from '../vendor.ts'
+
+const isLicenseReply = Compile(LicenseReply)
 
 /** Settings that differ from the defaults, section by section. */
 export type Settings = { [Section in keyof Config]?: Partial<Config[Section]> }
@@ -94,6 +98,12 @@ export async function exchange(url: string, init: RequestInit = {}): Promise<Rep
   const text = await response.text()
   const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : {}, text }
+}
+
+/** The answer of the service that an API reply carries. */
+export function answerOf({ body, text }: Reply): LicenseAnswer {
+  if (!isLicenseReply.Check(body)) throw new Error(text)
+  return { kind: 'license', ...body }
 }
 
 /** The fields of a form as a browser sends them. */

@@ -142,8 +142,13 @@ export function sendProblemPage(
 /** Hints of the API speak of a header, which nobody sees on a page. */
 function waitingHint({ problem, retryAfterSeconds }: ProblemError): string | null {
   if (retryAfterSeconds === null) return null
-  if (problem.status === 429) return `Wait ${retryAfterSeconds} seconds, then send the form again.`
+  if (problem.status === 429) return `Wait ${sayWait(retryAfterSeconds)}, then send the form again.`
   return `Wait a moment, then send the form again: nothing is claimed twice.`
+}
+
+function sayWait(seconds: number): string {
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`
+  return `${Math.ceil(seconds / 60)} minutes`
 }
 
 function sendForm(
