@@ -19,12 +19,11 @@ export interface SimulatedOptions {
   readonly limit?: number
   readonly maxBatchLength?: number
   readonly maxFrameBytes?: number
+  readonly resumeWindowMs?: number
 }
 
 /** Answers a call in its own way: a reply, `null` for silence, or `undefined` for the ordinary answer. */
 export type Answer = (call: Call) => string | null | undefined
-
-const RESUME_WINDOW_MS = 1000
 
 /**
  * The daemon without its sockets: the protocol's parser before the session counter, with a journal in
@@ -91,6 +90,10 @@ export class SimulatedDaemon {
     return this.#options.maxBatchLength ?? 512
   }
 
+  get resumeWindowMs(): number {
+    return this.#options.resumeWindowMs ?? 1000
+  }
+
   get maxFrameBytes(): number {
     return this.#options.maxFrameBytes ?? 262_144
   }
@@ -117,7 +120,7 @@ export class SimulatedDaemon {
       applications: new Map(),
       maxSessionsPerClient: 10_000,
       maxApplications: 16,
-      resumeWindowMs: RESUME_WINDOW_MS,
+      resumeWindowMs: this.resumeWindowMs,
     }
   }
 
@@ -174,7 +177,7 @@ export class SimulatedDaemon {
       limit,
       inUse,
       resumable,
-      resumeWindowMs: RESUME_WINDOW_MS,
+      resumeWindowMs: this.resumeWindowMs,
       processWatched: false,
       bounds: { maxFrameBytes, maxBatchLength, maxSessionsPerClient: 10_000 },
     }
