@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
@@ -24,7 +24,7 @@ export interface UnixAddress {
 export async function listenUnix(server: Server, address: UnixAddress): Promise<void> {
   const { path, mode, group } = address
   mkdirSync(dirname(path), { recursive: true })
-  if (existsSync(path)) await removeStale(path)
+  await removeStale(path)
   // The socket is nobody's but ours until its group and mode are set.
   const umask = process.umask(0o177)
   try {
@@ -82,6 +82,14 @@ function cannotListen(
 }
 
 async function removeStale(path: string): Promise<void> {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return
+  // The kernel refuses a connection to a plain file just as one to a dead socket; only the latter may go.
+  if (!stats.isSocket()) {
+    throw new Fault('socket-not-usable', `Cannot listen on ${path}: there is something else than a socket.`, {
+      hint: 'Move it away, or choose another listen.unix.path.',
+    })
+  }
   const answered = await new Promise<boolean>(resolve => {
     const probe = connect(path)
     const end = (answer: boolean) => {
@@ -95,11 +103,11 @@ async function removeStale(path: string): Promise<void> {
     )
   })
   if (answered) {
-    throw new Fault('socket-in-use', `Somebody listens on ${path} already, or it is no socket.`, {
+    throw new Fault('socket-in-use', `Somebody listens on ${path} already.`, {
       hint: 'One daemon serves a socket. Look for the other one: systemctl status sessiond',
     })
   }
-  unlinkSync(path)
+  rmSync(path, { force: true })
 }
 
 function groupId(name: string): number {

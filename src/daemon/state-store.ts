@@ -1,6 +1,6 @@
-import { existsSync, renameSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../errors.ts'
+import { setFileAside } from './set-aside.ts'
 
 /** Each brings the schema from the version of its index to the next, in a transaction of its own. */
 const MIGRATIONS = [
@@ -42,11 +42,7 @@ export class StateStore {
       this.#db = open(path)
     } catch (error) {
       if (!isDamage(error)) throw error instanceof Fault ? error : notUsable(path, error)
-      const movedTo = `${path}.set-aside-${new Date(wallNow).toISOString().replaceAll(':', '')}`
-      for (const suffix of ['', '-wal', '-shm']) {
-        if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix)
-      }
-      onSetAside(movedTo, messageOf(error))
+      onSetAside(setFileAside(path, wallNow), messageOf(error))
       this.#db = open(path)
     }
   }
@@ -63,9 +59,13 @@ export class StateStore {
     this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value)
   }
 
-  /** Changes a named value as one step, also against other processes that change it. */
-  change(name: string, change: (before: string | null) => string): void {
-    this.#db.transaction(() => this.write(name, change(this.read(name)))).immediate()
+  /** Changes a named value as one step, also against other processes that change it. Null leaves it as it is. */
+  change(name: string, change: (before: string | null) => string | null): void {
+    const act = this.#db.transaction(() => {
+      const after = change(this.read(name))
+      if (after !== null) this.write(name, after)
+    })
+    act.immediate()
   }
 
   /** The text of the license that was accepted last, or null. */

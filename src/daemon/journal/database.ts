@@ -1,4 +1,3 @@
-import { existsSync, renameSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ClientRecord } from '../../session/client-table.ts'
@@ -105,13 +104,13 @@ export class JournalDatabase implements RecordSink {
     try {
       for (const row of this.#db.prepare('SELECT * FROM clients').iterate()) {
         const client = readClient(row as Row)
-        if (client === null) flaw = 'a client row is malformed'
-        else clients.push(client)
+        if (client !== null && comesAfter(client.index, clients.at(-1)?.index)) clients.push(client)
+        else flaw = 'a client row is malformed'
       }
       for (const row of this.#db.prepare('SELECT * FROM sessions').iterate()) {
         const session = readSession(row as Row)
-        if (session === null) flaw = 'a session row is malformed'
-        else sessions.push(session)
+        if (session !== null && comesAfter(session.slot, sessions.at(-1)?.slot)) sessions.push(session)
+        else flaw = 'a session row is malformed'
       }
     } catch (error) {
       flaw = messageOf(error)
@@ -174,6 +173,11 @@ function isIndex(value: unknown, end: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < end
 }
 
+/** Rows come in the order of their key. In a damaged tree one may come twice, which would be counted twice. */
+function comesAfter(key: number, before: number | undefined): boolean {
+  return before === undefined || key > before
+}
+
 function readClient(row: Row): ClientRecord | null {
   const { number: index, identity, label, pid, start_time: startTime } = row
   if (!isIndex(index, MAX_INDEX)) return null
@@ -209,14 +213,4 @@ export function classify(error: unknown): 'locked' | 'unusable' | 'unwritable' {
   // A damaged file may also show as a missing table or column (SQLITE_ERROR).
   if (/^SQLITE_(CORRUPT|NOTADB|FORMAT|SCHEMA|ERROR$|MISMATCH|CONSTRAINT)/.test(code)) return 'unusable'
   return 'unwritable'
-}
-
-/** Moves a file that cannot be used out of the way, and gives its new name. */
-export function setAside(path: string, now: number): string {
-  const stamp = new Date(now).toISOString().replaceAll(':', '')
-  const aside = `${path}.set-aside-${stamp}`
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
-  }
-  return aside
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
 import type { RecordSink } from '../../session/records.ts'
-import { classify, EMPTY_CONTENT, type JournalContent, JournalDatabase, setAside } from './database.ts'
+import { setFileAside } from '../set-aside.ts'
+import { classify, EMPTY_CONTENT, type JournalContent, JournalDatabase } from './database.ts'
 
 /** The state that the journal records: the session counter. */
 export interface Journalled {
@@ -36,6 +37,8 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions
   #database: JournalDatabase | null = null
+  /** Of the file that is open. */
+  #inode = ''
   #content: JournalContent = EMPTY_CONTENT
   #mustRewrite = false
   #degraded = false
@@ -53,6 +56,8 @@ export class Journal {
           cause: error,
         })
       }
+      // A file that was opened by half is opened anew by `heal`, or it would lack the stamp of this boot.
+      this.#closeDatabase()
       this.#degrade(error)
     }
   }
@@ -73,7 +78,7 @@ export class Journal {
 
   /** Writes the changes in one transaction. While degraded it does nothing: `heal` writes everything. */
   commit(state: Journalled): void {
-    if (this.#degraded || this.#closed || !state.hasChanges) return
+    if (this.#degraded || this.#closed || !(state.hasChanges || this.#mustRewrite)) return
     try {
       if (this.#mustRewrite) this.#rewrite(state)
       else {
@@ -89,7 +94,7 @@ export class Journal {
   heal(state: Journalled): void {
     if (!this.#degraded || this.#closed) return
     try {
-      if (!existsSync(this.#options.path)) this.#closeDatabase()
+      if (inodeOf(this.#options.path) !== this.#inode) this.#closeDatabase()
       if (this.#database === null) this.#open()
       this.contentTaken()
       this.#rewrite(state)
@@ -104,13 +109,15 @@ export class Journal {
 
   /** True where the file is not the one that is open: somebody removed or replaced it. */
   get lost(): boolean {
-    return !this.#degraded && !existsSync(this.#options.path)
+    return !this.#degraded && inodeOf(this.#options.path) !== this.#inode
   }
 
   /** Declares the open file lost; the next `heal` makes a new one. */
   abandon(): void {
     this.#closeDatabase()
-    this.#degrade(new Error(`${this.#options.path} was removed`))
+    // SQLite leaves the log of a file that was moved; over another file it would be nonsense.
+    rmSync(`${this.#options.path}-wal`, { force: true })
+    this.#degrade(new Error(`${this.#options.path} was removed or replaced`))
   }
 
   /** Ends the journal: from now on nothing is written. What it holds is for the next start. */
@@ -128,18 +135,24 @@ export class Journal {
   #open(): void {
     const { path, bootId, wallNow, events } = this.#options
     try {
-      this.#database = new JournalDatabase(path)
-      this.#content = this.#database.load(bootId)
+      this.#openFile()
+      this.#content = this.#database!.load(bootId)
       if (this.#content.flaw === null) return
       throw new Fault('journal-damaged', this.#content.flaw)
     } catch (error) {
       if (classify(error) !== 'unusable') throw error
       this.#closeDatabase()
-      events.setAside(setAside(path, wallNow()), messageOf(error))
-      this.#database = new JournalDatabase(path)
-      this.#database.load(bootId)
+      events.setAside(setFileAside(path, wallNow()), messageOf(error))
+      this.#openFile()
+      this.#database!.load(bootId)
       this.#mustRewrite = true
     }
+  }
+
+  #openFile(): void {
+    const { path } = this.#options
+    this.#database = new JournalDatabase(path)
+    this.#inode = inodeOf(path)
   }
 
   #rewrite(state: Journalled): void {
@@ -155,5 +168,15 @@ export class Journal {
   #degrade(error: unknown): void {
     this.#degraded = true
     this.#options.events.degraded(messageOf(error))
+  }
+}
+
+/** Tells the file at `path` from every other; empty where there is none, or none that can be reached. */
+function inodeOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return ''
   }
 }
