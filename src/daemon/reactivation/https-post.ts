@@ -53,9 +53,9 @@ export async function postJson(
         reject(limit.reason)
         request.destroy()
       }
+      request.on('error', reject)
       if (limit.aborted) return abort()
       limit.addEventListener('abort', abort, { once: true })
-      request.on('error', reject)
       request.on('response', response => readAnswer(response).then(resolve, reject))
       request.end(text)
     })
