@@ -1,0 +1,76 @@
+import { Fault, messageOf } from '../../errors.ts'
+import { readEvent } from '../../licensing-server/ledger/chain.ts'
+import { type Anchor, anchorLedger, verifyLedger } from '../../licensing-server/verify-ledger.ts'
+import { exitCode } from '../exit-codes.ts'
+import { readOperatorFile, writeFileAtomically } from '../files.ts'
+import { commandGroup } from '../program.ts'
+import { ledgerCommand, tell } from './ledger-command.ts'
+import { eventLines } from './ledger-view.ts'
+
+const verify = ledgerCommand({
+  command: 'verify',
+  describe: 'Prove that the events are an unbroken chain and that every row is what they add up to',
+  builder: argv =>
+    argv.option('anchor', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'A file of `ledger anchor`: what it knew must still be so',
+    }),
+  async run(desk, args) {
+    const anchor = args.anchor === undefined ? undefined : readAnchor(desk.terminal.resolve(args.anchor))
+    const verdict = await verifyLedger(desk.store, anchor)
+    const { ok, streams, events, digest, flaws } = verdict
+    tell(desk, args, verdict, [
+      `${ok ? 'The ledger is whole' : 'The ledger is NOT whole'}: ${events} events in ${streams} streams, digest ${digest}`,
+      ...flaws.map(({ stream, what }) => `${stream}: ${what}`),
+    ])
+    return ok ? exitCode.ok : exitCode.negative
+  },
+})
+
+function readAnchor(file: string): Anchor {
+  try {
+    const anchor = JSON.parse(Buffer.from(readOperatorFile(file)).toString('utf8')) as Anchor
+    if (Array.isArray(anchor.streams)) return anchor
+    throw new SyntaxError('it has no streams')
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw new Fault('anchor-unreadable', `${file} is no anchor: ${messageOf(error)}.`, {
+      hint: 'Name a file that `licensing-server ledger anchor` wrote.',
+    })
+  }
+}
+
+const anchor = ledgerCommand({
+  command: 'anchor <file>',
+  describe: 'Write where the chains of claims stand now; keep the file where the database is not',
+  builder: argv => argv.positional('file', { type: 'string', demandOption: true, describe: 'A new file' }),
+  async run(desk, args) {
+    const anchored = await anchorLedger(desk.store, Date.now())
+    const file = desk.terminal.resolve(args.file)
+    writeFileAtomically(file, `${JSON.stringify(anchored)}\n`, { mode: 0o644, isNew: true })
+    return tell(desk, args, { file, at: anchored.at, streams: anchored.streams.length }, [
+      `${anchored.streams.length} streams as of ${anchored.at}: ${file}`,
+    ])
+  },
+})
+
+const history = ledgerCommand({
+  command: 'history <stream>',
+  describe: 'Show the latest events of a stream: vendor, pool/ID or installation/ID',
+  builder: argv =>
+    argv
+      .positional('stream', {
+        type: 'string',
+        demandOption: true,
+        describe: 'vendor, pool/ID, installation/ID',
+      })
+      .option('events', { type: 'number', requiresArg: true, default: 50, describe: 'How many' }),
+  async run(desk, args) {
+    const rows = await desk.store.latestEvents(args.stream, args.events)
+    const events = rows.map(readEvent)
+    return tell(desk, args, events, eventLines(events))
+  },
+})
+
+export const ledger = commandGroup('ledger', 'The ledger as a whole', [verify, anchor, history])
