@@ -25,6 +25,9 @@ export interface EndpointOptions {
   readonly tokenFile?: string
 }
 
+/** The longest path of a Unix socket that the kernel takes, in bytes (sun_path of unix(7), less its final zero). */
+const MAX_SOCKET_PATH_BYTES = 107
+
 const TOKEN = /^[\x21-\x7e]{1,512}$/
 
 /** Throws a fault with the code `invalid-options` where the options do not say where to connect. */
@@ -65,6 +68,12 @@ function unixEndpoint(
   token: string | undefined,
   tokenFile: string | undefined,
 ): Endpoint {
+  if (socketPath === '' || Buffer.byteLength(socketPath) > MAX_SOCKET_PATH_BYTES) {
+    throw invalidOptions(
+      `"socketPath" must be the path of a socket, at most ${MAX_SOCKET_PATH_BYTES} bytes long: ${socketPath}`,
+      'Give an absolute path, such as the default /run/sessiond/sessiond.sock',
+    )
+  }
   return { address: socketPath, url: 'ws://localhost/', socketPath, token, tokenFile }
 }
 

@@ -213,7 +213,7 @@ export class Peer {
   }
 
   receive(frame: string): string | undefined {
-    return this.#daemon.receive(this, frame)
+    return this.#counter === this.#daemon.counter ? this.#daemon.receive(this, frame) : undefined
   }
 
   leave(): void {
