@@ -113,6 +113,8 @@ export class LicenseKeeper {
     this.#stopWatching = () => {
       for (const stop of stops) stop()
     }
+    // What was laid down between `open` and now.
+    this.#follow(() => this.#look())
   }
 
   /** Reads roots, revocation lists and license file anew. What cannot be read leaves the old in force. */

@@ -6,7 +6,7 @@ import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
 import { identityOfStored, judgeLicenseInForce } from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
-import type { LicenseProblem } from '../../license/problems.ts'
+import { type LicenseProblem, licenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
 import { writeFileAtomically } from '../../write-file.ts'
 
@@ -103,17 +103,16 @@ export class LicenseStore {
 
   /** Takes the license of the archive into force, then the file's if it is good. */
   open(): Promise<Reload> {
-    return this.#inTurn(async () => {
-      await this.#judgeArchive()
-      return this.#reload()
-    })
+    return this.#inTurn(() => this.#judgeAll())
   }
 
   /** Judges everything again, under roots and a revocation list that may have changed. */
-  async renewTrust(trust: ChainTrust): Promise<Reload> {
-    this.#trust = trust
-    this.#judged = null
-    return this.open()
+  renewTrust(trust: ChainTrust): Promise<Reload> {
+    return this.#inTurn(() => {
+      this.#trust = trust
+      this.#judged = null
+      return this.#judgeAll()
+    })
   }
 
   /** Looks at the license file. Calls that come while one is under way are carried out after it. */
@@ -149,17 +148,28 @@ export class LicenseStore {
     return turn
   }
 
+  async #judgeAll(): Promise<Reload> {
+    await this.#judgeArchive()
+    return this.#reload()
+  }
+
   async #reload(): Promise<Reload> {
     const text = this.#readFile()
     if (text === null) return { outcome: 'unchanged' }
-    if (typeof text !== 'string') return this.#reject(text)
+    if (typeof text !== 'string') {
+      // Once it can be read, it is judged anew, also where it is what it was before.
+      this.#judged = null
+      return this.#reject(text)
+    }
     if (text === this.#judged) return { outcome: 'unchanged' }
-    this.#judged = text
     if (text === this.#archived && this.#license !== null) {
+      this.#judged = text
       this.#rejection = null
       return { outcome: 'unchanged' }
     }
     const taken = await this.#take(text, () => undefined, 'anything')
+    // Only now: where the archive could not be written, the next look tries again.
+    this.#judged = text
     if (taken.outcome === 'accepted') return taken
     return taken.outcome === 'rejected' ? this.#reject(taken.rejection) : { outcome: 'unchanged' }
   }
@@ -240,7 +250,8 @@ export class LicenseStore {
   /** Null where there is no file: that takes nothing away. */
   #readFile(): string | Rejection | null {
     try {
-      return readSmallFile(this.#options.file)
+      const read = readSmallFile(this.#options.file)
+      return typeof read === 'string' ? read : { ...read, at: this.#options.now() }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
       const message = `The license file ${this.#options.file} cannot be read: ${messageOf(error)}`
@@ -262,14 +273,14 @@ function isOvertaken(license: License, basedOn: License | null, inForce: License
   return inForce.installationId !== license.installationId
 }
 
-/** The text of a regular file, cut off where it is longer than any license. Never waits for a pipe. */
-function readSmallFile(path: string): string {
+/** The text of a regular file that is no longer than any license. Never waits for a pipe. */
+function readSmallFile(path: string): string | LicenseProblem {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stats = fstatSync(fd)
     if (!stats.isFile()) throw new Error('it is not a regular file')
     if (stats.size <= licenseMaxBytes) return readFileSync(fd, 'utf8')
-    throw new Error(`it has ${stats.size} bytes; a license has at most ${licenseMaxBytes}`)
+    return licenseProblem('license-too-large', { bytes: stats.size, maxBytes: licenseMaxBytes })
   } finally {
     closeSync(fd)
   }

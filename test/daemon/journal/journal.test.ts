@@ -153,7 +153,6 @@ t.test('what could be read of a damaged file is written to the new one at once',
   before.journal.close()
   const db = new Database(path)
   db.prepare("UPDATE sessions SET client = 'nobody' WHERE slot = 2").run()
-  db.prepare("UPDATE clients SET label = x'00'").run()
   db.close()
 
   const { journal, heard } = openJournal(path)
@@ -163,7 +162,7 @@ t.test('what could be read of a damaged file is written to the new one at once',
   const next = newCounter()
   next.restore(journal.content.clients, journal.content.sessions, 0)
   journal.contentTaken()
-  t.notOk(next.hasChanges && journal.degraded)
+  t.notOk(next.hasChanges)
   journal.commit(next)
   // The crash comes before anything else changed.
   t.strictSame(tokensAt(crashed(path, join(dirname(path), 'crash', 'left.db'))), readable)
