@@ -8,6 +8,9 @@ import { commandsOf, fencesOf, patternOf } from './console-blocks.ts'
 import { runProgram, waitFor } from './programs.ts'
 import { shortFolder } from './vendor.ts'
 
+// A build and a dozen programs, on a machine that may be busy.
+t.setTimeout(300_000)
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A clone after `npm ci`: what it needs of the working tree, with the packages linked instead of copied. */
