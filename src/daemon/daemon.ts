@@ -16,7 +16,7 @@ import { listenTcp, listenUnix, readTls } from './listen.ts'
 import type { Logger } from './log.ts'
 import { readIdentity } from './machine/identity.ts'
 import { createNonces } from './nonces.ts'
-import { processLives } from './process-watch.ts'
+import { watchProcess } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
 import { Reactivator } from './reactivation/reactivator.ts'
 import { sessionPolicyOf } from './session-policy.ts'
@@ -138,7 +138,7 @@ class Daemon implements RunningDaemon {
       instanceId,
       status: () => this.#status(),
       license: () => licenseView(keeper, this.#counter.limit, keeper.rejection),
-      processLives,
+      watchProcess,
       now: monotonicNow,
       commit: () => journal.commit(this.#counter),
       seal: grant => (journal.degraded ? sealToken(grant, signers.current, monotonicNow()) : grant.token),
@@ -178,13 +178,15 @@ class Daemon implements RunningDaemon {
 
   async reload(config: Config): Promise<void> {
     const { config: next, needRestart: keys } = reloaded(this.#config, config)
+    // First what can fail, so that a reload is carried out whole or not at all.
+    const { enabled, tokenFile } = next.listen.tcp
+    if (enabled) this.#accessToken = readAccessToken(tokenFile)
     if (keys.length > 0) this.#log.warn({ keys }, 'These settings need a restart of the daemon.')
     this.#config = next
     this.#log.level = config.log.level
     await this.#parts.keeper.reload(this.#config)
     this.#parts.reactivator.reload(this.#config)
     this.#applyPolicy()
-    if (next.listen.tcp.enabled) this.#accessToken = readAccessToken(next.listen.tcp.tokenFile)
     this.#log.info('The configuration was reloaded.')
   }
 
@@ -222,7 +224,8 @@ class Daemon implements RunningDaemon {
 
   #startTimers(): void {
     const { journal, keeper, reactivator } = this.#parts
-    const every = (ms: number, act: () => void) => this.#timers.push(setInterval(act, ms))
+    const every = (ms: number, act: () => void) =>
+      this.#timers.push(setInterval(() => this.#attempt(act), ms))
     every(EXPIRE_EVERY_MS, () => this.#expire())
     every(LOOK_EVERY_MS, () => {
       if (journal.lost) journal.abandon()
@@ -232,13 +235,25 @@ class Daemon implements RunningDaemon {
     })
     every(ADVANCE_EVERY_MS, () => keeper.advance())
     keeper.watch()
+    reactivator.tick()
+  }
+
+  /** A fault in what is done now and then must not end the daemon, and with it every call. */
+  #attempt(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#rare.say('timer', heldBack =>
+        this.#log.error({ error, heldBack }, 'A fault of the daemon; it goes on.'),
+      )
+    }
   }
 
   #expire(): void {
     const leakedBefore = this.#counter.totals.ended['orphan-timeout']
     const ended = this.#counter.expire(monotonicNow())
     for (const process of this.#counter.orphanedProcesses().slice(0, MAX_PROCESSES_LOOKED_AT)) {
-      if (!processLives(process)) this.#counter.releaseDead(process)
+      if (watchProcess(process) === 'dead') this.#counter.releaseDead(process)
     }
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)

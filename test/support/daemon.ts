@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { type Clocks, systemClocks } from '../../src/daemon/clocks.ts'
 import { type RunningDaemon, startDaemon } from '../../src/daemon/daemon.ts'
 import { createLogger } from '../../src/daemon/log.ts'
 import { type Endpoint, type HandshakeOptions, RawClient } from './raw-client.ts'
@@ -28,11 +29,11 @@ export interface DaemonHere {
 }
 
 /** Starts a real daemon in this process; it is stopped when the test ends. */
-export async function startHere(t: TearDown, site: Site): Promise<DaemonHere> {
+export async function startHere(t: TearDown, site: Site, clocks: Clocks = systemClocks): Promise<DaemonHere> {
   const log: LogLine[] = []
   const destination = { write: (line: string) => void log.push(JSON.parse(line)) }
   const logger = createLogger({ level: site.config.log.level, destination })
-  const daemon = await startDaemon(site.config, logger, '0.0.0-test')
+  const daemon = await startDaemon(site.config, logger, '0.0.0-test', clocks)
   t.teardown(() => daemon.stop('test'))
   return {
     daemon,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf } from '../../errors.ts'
+import { Fault, messageOf } from '../../errors.ts'
 import { formatInstant } from '../../license/instant.ts'
 import type { Lifecycle } from '../../license/lifecycle.ts'
 import type { Logger } from '../../log.ts'
@@ -53,8 +53,9 @@ export class Reactivator {
   #plan: Plan | null = null
   #plannedFor = ''
   #running: Promise<void> | null = null
-  /** Attempts of which not even the outcome could be written down, since the last that could be. */
-  #unwritten = 0
+  /** Times in a row that the state could not be used; until then, by the monotonic clock, it is left alone. */
+  #pauses = 0
+  #pausedUntil = 0
   #told: string | null = null
 
   constructor(parts: ReactivatorParts) {
@@ -102,26 +103,35 @@ export class Reactivator {
     this.tick()
   }
 
-  /** Call about once a second. */
+  /** Call about once a second. Never throws. */
   tick(): void {
-    if (this.#running !== null || this.#abort.signal.aborted) return
-    this.#replan()
     const { wallNow, monotonicNow } = this.#parts.clocks
-    const plan = this.#plan
-    if (plan === null || (wallNow() < plan.at && monotonicNow() < plan.dueAt)) return
-    const unlock = lockExchange(join(this.#config.stateDirectory, exchangeLockFile))
-    // Somebody runs `sessionctl reactivate`: what that brings changes the plan.
-    if (unlock === null) return
-    this.#running = this.#attempt().finally(() => {
-      unlock()
-      this.#running = null
-    })
+    if (this.#running !== null || this.#abort.signal.aborted || monotonicNow() < this.#pausedUntil) return
+    try {
+      this.#replan()
+      const plan = this.#plan
+      if (plan === null || (wallNow() < plan.at && monotonicNow() < plan.dueAt)) return
+      const unlock = lockExchange(join(this.#config.stateDirectory, exchangeLockFile))
+      // Somebody runs `sessionctl reactivate`: what that brings changes the plan.
+      if (unlock === null) return
+      this.#running = this.#attempt().finally(() => {
+        unlock()
+        this.#running = null
+      })
+    } catch (error) {
+      this.#pause(error)
+    }
   }
 
-  /** Ends what is under way. */
+  /** Waits until no attempt is under way. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  /** Ends what is under way, and begins nothing more. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error('sessiond stops'))
-    await this.#running
+    await this.idle()
   }
 
   /** Makes a plan anew where what it rests on has changed: license, past, or configuration. */
@@ -145,17 +155,23 @@ export class Reactivator {
   }
 
   async #attempt(): Promise<void> {
-    const { log, clocks } = this.#parts
     try {
       const ask = { sessions: null, signal: this.#abort.signal }
       this.#tell(await this.#exchange.reactivate(this.#server, ask))
-      this.#unwritten = 0
+      this.#replan()
+      this.#pauses = 0
     } catch (error) {
-      // The state database cannot be written. Without this pause it would be tried once a second.
-      const pauseMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#unwritten++)
-      this.#plan = { at: clocks.wallNow() + pauseMs, dueAt: clocks.monotonicNow() + pauseMs }
-      log.error({ error }, `What became of the reactivation cannot be kept: ${messageOf(error)}`)
+      this.#pause(error)
     }
+  }
+
+  /** The state directory cannot be used, so nothing can be written down: without a pause it would be tried at once. */
+  #pause(error: unknown): void {
+    const { clocks, log } = this.#parts
+    const pauseMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#pauses++)
+    this.#pausedUntil = clocks.monotonicNow() + pauseMs
+    const hint = error instanceof Fault ? error.hint : undefined
+    log.error({ error, hint, pauseMs }, `The reactivation could not be carried out: ${messageOf(error)}`)
   }
 
   #tell(outcome: Outcome): void {
