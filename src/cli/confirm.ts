@@ -15,7 +15,7 @@ export const yesOption = {
 export async function confirm(what: string, yes: boolean): Promise<void> {
   if (yes) return
   if (!stdin.isTTY) {
-    throw new Fault('confirmation-required', `${what} This cannot be undone.`, {
+    throw new Fault('confirmation-required', `This has to be confirmed: ${what} It cannot be undone.`, {
       hint: 'If it is meant, say so: --yes.',
     })
   }

@@ -131,7 +131,7 @@ class Licensing implements LicensingService {
     const { request, jkt } = verdict
     const wish = sessions ?? request.sessions
     const fresh = { licenseId: randomUUID(), installationId: randomUUID() }
-    const digest = digestOf(requestText, wish)
+    const digest = digestOf(requestText)
     return {
       ok: true,
       question: { request, jkt, wish, digest, now, demonstration: this.#demonstration, fresh },

@@ -16,6 +16,7 @@ import { Metrics } from './http/metrics.ts'
 import { createOperations } from './http/operations.ts'
 import { IssuerKeeper, readAuthorityRoots } from './issuer-keeper.ts'
 import { createLicensingService } from './licensing.ts'
+import { publishRevocations } from './publish-revocations.ts'
 import { openLedger } from './store/open.ts'
 import type { LedgerStore } from './store/store.ts'
 
@@ -34,7 +35,7 @@ export interface RunningLicensingServer {
   readonly addresses: { readonly http: AddressInfo; readonly operations: AddressInfo | null }
   /** Such as `https://127.0.0.1:7790`, for whoever runs on this machine. */
   readonly url: string
-  /** Takes a changed log level, and reads the certificates of TLS and of the issuer again. */
+  /** Takes a changed log level, and reads the certificates of TLS and of the issuer, and the revocation list, again. */
   reload(config: Config): Promise<void>
   /** Says no to `/readyz`, waits until nobody sends any more, lets what runs end, closes the ledger. */
   stop(reason: string): Promise<void>
@@ -56,8 +57,13 @@ export async function startLicensingServer(
   const { location, connections, timeoutMs } = config.ledger
   const onProblem = (problem: Fault) => log.warn({ error: problem }, 'a connection to the ledger broke')
   const store = await openLedger(location, { connections, timeoutMs, now, onProblem })
-  const server = new LicensingServer({ config, log, keeper, store })
+  const publish = async () => {
+    const list = await publishRevocations(store, config.authority.directory, trustedRoots, now)
+    if (list?.isNew === true) log.info({ list }, 'a revocation list is given to machines from now on')
+  }
+  const server = new LicensingServer({ config, log, keeper, store, publish })
   try {
+    await publish()
     const { demonstration = false } = options
     const issuer = () => keeper.current()
     const service = createLicensingService({ store, issuer, now, demonstration })
@@ -93,6 +99,8 @@ interface Parts {
   log: Logger
   keeper: IssuerKeeper
   store: LedgerStore
+  /** Publishes the revocation list of the authority, where it is new. */
+  publish(): Promise<void>
 }
 
 class LicensingServer implements RunningLicensingServer {
@@ -134,12 +142,13 @@ class LicensingServer implements RunningLicensingServer {
   }
 
   async reload(config: Config): Promise<void> {
-    const { log, keeper, config: before } = this.#parts
+    const { log, keeper, publish, config: before } = this.#parts
     const restart = changedBeyondReload(before, config)
     if (restart.length > 0) log.warn({ keys: restart }, 'these settings need a restart of the server')
     // What may fail comes first, so that nothing is half reloaded.
     const tls = readTls(before.listen.tls)
     if (tls !== null && this.#app?.server instanceof TlsServer) this.#app.server.setSecureContext(tls)
+    await publish()
     keeper.reload()
     log.level = config.log.level
     log.info('the configuration was reloaded')

@@ -93,6 +93,7 @@ class Verification {
     await this.#endStream()
     for await (const { poolId } of pages(cursor => this.#reader.pools({ after: cursor }), 'poolId')) {
       if (!this.#pools.has(poolId)) this.#flaw(poolStream(poolId), 'the pool has no events')
+      await this.#countInstallations(poolId)
     }
     if (this.#installations !== this.#installationStreams) {
       this.#flaw(
@@ -159,7 +160,6 @@ class Verification {
     if (kind === 'pool') this.#pools.add(id)
     const flaws = this.#broken ? [] : await this.#compare(kind, id)
     for (const what of flaws) this.#flaw(stream, what)
-    if (kind === 'pool') await this.#countInstallations(id)
   }
 
   async #compare(kind: string, id: string): Promise<string[]> {

@@ -130,7 +130,7 @@ export interface Issue {
   generation: number
   licenseId: string
   requestId: string
-  /** Of the request and the wish that went with it: the same id with another digest is another request. */
+  /** Of the request's text: the same id with another digest is another request. */
   requestDigest: string
   deactivated: boolean
   license: string

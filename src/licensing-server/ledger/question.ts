@@ -44,20 +44,24 @@ export function refuse(of: Refusal, change: LedgerChange | null = null): License
   return { kind: 'refuse', refusal: of, change }
 }
 
-/** Of the request as it was sent and of what the sender wanted beside it. */
-export function digestOf(requestText: string, wish: number | null): string {
-  return createHash('sha256').update(`${requestText.trim()}\n${wish}`).digest('base64url')
+/** Of the request as it was sent, without the white space that files have around it. */
+export function digestOf(requestText: string): string {
+  return createHash('sha256').update(requestText.trim()).digest('base64url')
 }
 
-/** The answer to a request that was answered before; null where it was not. */
+/**
+ * The answer to a request that was answered before; null where it was not. It is the same license, unless
+ * the number of sessions that is wanted beside the request is now another one.
+ */
 export function answerRepeat(
-  question: Pick<Question, 'request' | 'digest'>,
+  question: Pick<Question, 'request' | 'digest' | 'wish'>,
   issue: Issue | null,
   owned: { units: number; pool: Pool },
 ): LicenseDecision | null {
   if (issue === null || issue.requestId !== question.request.requestId) return null
   const units = issue.deactivated ? 0 : owned.units
   const unit = unitOf(owned.pool.product)
-  if (issue.requestDigest === question.digest) return { kind: 'repeat', issue, units, unit }
+  const wishIsMet = issue.deactivated || question.wish === null || question.wish === units
+  if (issue.requestDigest === question.digest && wishIsMet) return { kind: 'repeat', issue, units, unit }
   return refuse(refusal('request-id-reused', { units, unit }))
 }

@@ -187,8 +187,15 @@ t.test('a confirmation is of a license that was issued to deactivate', async t =
   t.match(decideConfirmation(question, 'text', situation), { refusal: { code: 'deactivation-not-asked' } })
 })
 
-t.test('the digest holds the request and the wish, not the white space around', async t => {
-  t.equal(digestOf('a.b.c', 5), digestOf(' a.b.c\n', 5))
-  t.not(digestOf('a.b.c', 5), digestOf('a.b.c', 6))
-  t.not(digestOf('a.b.c', null), digestOf('a.b.d', null))
+t.test('a repeat is of the same request, with the same wish or none', async t => {
+  t.equal(digestOf('a.b.c'), digestOf(' a.b.c\n'))
+  t.not(digestOf('a.b.c'), digestOf('a.b.d'))
+  const question = makeQuestion()
+  const { requestId } = question.request
+  const issue = makeIssue({ requestId, requestDigest: question.digest })
+  const decide = (changes: object) =>
+    decideReactivation({ ...question, ...changes }, makeSituation({ issue }), noHistory)
+  for (const wish of [null, 10]) t.match(decide({ wish }), { kind: 'repeat', units: 10, unit: 'sessions' })
+  t.match(decide({ wish: 11 }), { refusal: { code: 'request-id-reused' } })
+  t.match(decide({ digest: 'of another text' }), { refusal: { code: 'request-id-reused' } })
 })

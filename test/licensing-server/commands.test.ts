@@ -1,0 +1,278 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openLedger } from '../../src/licensing-server/store/open.ts'
+import { invoke } from '../cli/invoke.ts'
+import { authorityFolder } from '../support/site.ts'
+import { Machine } from './vendor.ts'
+
+/** The representative at the command line, on a ledger of their own. */
+class Desk {
+  readonly folder: string
+  readonly #location: string
+
+  constructor(t: Test) {
+    this.folder = t.testdir({})
+    this.#location = join(this.folder, 'ledger.sqlite')
+  }
+
+  /** The exit code and both streams of one command. */
+  run(command: string, ...more: string[]) {
+    const at = ['--ledger.location', this.#location, '--authority.directory', authorityFolder, '--as', 'ada']
+    return invoke('licensing-server', [...command.split(' '), ...more, ...at], { cwd: this.folder })
+  }
+
+  /** What a command prints for programs. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any command; each test says what it expects
+  async json(command: string, ...more: string[]): Promise<any> {
+    const { stdout, stderr } = await this.run(command, ...more, '--json')
+    if (stdout === '') throw new Error(stderr)
+    return JSON.parse(stdout)
+  }
+
+  /** A customer with a pool of 100, and a key for it. */
+  async open(): Promise<string> {
+    await this.run(
+      'customer add acme --name Acme --representative',
+      'Ada Lovelace',
+      '--email',
+      'ada@vendor.example',
+    )
+    await this.run('pool open acme --id calls --sessions 100 --versions 5.0..5.x')
+    return (await this.json('key create calls')).installationKey
+  }
+
+  /** Answers a machine's request by file; returns the JSON of the answer. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  async answer(request: string, key?: string, ...more: string[]): Promise<any> {
+    writeFileSync(join(this.folder, 'request.jws'), `${request}\n`)
+    if (key !== undefined) writeFileSync(join(this.folder, 'key'), `${key}\n`)
+    return this.json('answer request.jws', ...(key === undefined ? [] : ['--key-file', 'key']), ...more)
+  }
+}
+
+t.test('customers', async t => {
+  const desk = new Desk(t)
+  const add = 'customer add acme --name Acme --representative Ada --email ada@vendor.example --phone 123'
+  t.match(await desk.json(add), {
+    customerId: 'acme',
+    name: 'Acme',
+    representative: { name: 'Ada', email: 'ada@vendor.example', phone: '123' },
+  })
+  t.match(await desk.run(add), { code: 1, stdout: '', stderr: /There is a customer acme already/ })
+  t.match(
+    await desk.json('customer change acme --name Bell --representative Grace --email g@v.example --phone 4'),
+    {
+      name: 'Bell',
+      representative: { name: 'Grace', email: 'g@v.example', phone: '4' },
+    },
+  )
+  t.match(await desk.json('customer change acme'), { name: 'Bell' })
+  t.match(
+    (await desk.run('customer list')).stdout,
+    /^Customer +name +account representative[^\n]*\nacme +Bell +Grace/,
+  )
+  t.match(await desk.json('customer list --after acme'), [])
+  t.match(await desk.json('customer show acme'), { customerId: 'acme', pools: [] })
+  t.match(await desk.run('customer show bell'), { code: 1, stderr: /There is no customer bell/ })
+})
+
+t.test('pools and their terms', async t => {
+  const desk = new Desk(t)
+  await desk.open()
+  const opened = await desk.json(
+    'pool open acme --product studio --seats 5 --versions 5 --expires 2027-12-31 --grace-days 3 --feature a --feature b',
+    ...'--reactivate-hours 12 --required-within-days 30 --overdraft 10/60 --offline-admission 5/300'.split(
+      ' ',
+    ),
+    '--no-reservations',
+    '--no-emergency',
+  )
+  t.match(opened, {
+    poolId: /^pool-[0-9a-f]{8}$/,
+    product: 'studio',
+    total: 5,
+    claimed: 0,
+    terms: {
+      versions: { from: '5', to: '5' },
+      expiresAt: '2027-12-31T23:59:59Z',
+      graceDays: 3,
+      features: ['a', 'b'],
+      reactivation: { intervalHours: 12, requiredWithinDays: 30 },
+      overdraft: { sessions: 10, minutes: 60 },
+      offlineAdmission: { calls: 5, seconds: 300 },
+      reservationsAllowed: false,
+      emergencyClass: false,
+    },
+  })
+  const { poolId } = opened
+  const changed = await desk.json(
+    `pool change ${poolId} --expires never --overdraft none --offline-admission none --required-within-days never`,
+    '--feature',
+    '',
+  )
+  t.match(changed.terms, {
+    expiresAt: null,
+    overdraft: null,
+    offlineAdmission: null,
+    features: [],
+    reactivation: { intervalHours: 12, requiredWithinDays: null },
+    graceDays: 3,
+  })
+  t.match((await desk.run(`pool show ${poolId}`)).stdout, /Emergency {5}no class of its own/)
+  t.match((await desk.run('pool show calls')).stdout, /100 sessions +0 +100 +5\.0\.\.5\.x +never/)
+  t.match(await desk.json('pool list --customer acme'), { length: 2 })
+  t.match(await desk.json('pool list --customer bell'), [])
+
+  t.match(await desk.run('pool add-sessions calls 20'), {
+    code: 1,
+    stderr: /has to be confirmed: 20 sessions are added to the 100 of pool calls\..*\n.*--yes/,
+  })
+  t.match(await desk.json('pool add-sessions calls 20 --yes'), { total: 120 })
+  t.match(await desk.json(`pool add-seats ${poolId} 1 --yes`), { total: 6 })
+  t.match(await desk.run(`pool add-sessions ${poolId} 1 --yes`), { code: 2, stderr: /it has no sessions/ })
+
+  const wrong: [string, RegExp][] = [
+    ['pool open acme --sessions 5', /Missing required argument: versions/],
+    ['pool open acme --product studio --sessions 5 --versions 5', /counted in seats/],
+    ['pool open acme --sessions 5 --seats 5 --versions 5', /counted in sessions/],
+    ['pool open acme --sessions 5 --versions 5..6..7', /no range of versions/],
+    ['pool change calls --overdraft 5', /--overdraft 5 cannot be read/],
+    ['pool change calls --required-within-days soon', /no number of days/],
+    ['pool change calls --expires 2027-02-30', /no day of the calendar/],
+  ]
+  for (const [command, why] of wrong) {
+    const { code, stderr } = await desk.run(command)
+    t.not(code, 0, command)
+    t.match(stderr, why)
+  }
+})
+
+t.test('keys are shown once', async t => {
+  const desk = new Desk(t)
+  const key = await desk.open()
+  t.match(key, /^1[0-9A-Z]{4}(-[0-9A-Z]{5}){4}$/)
+  const listed = await desk.json('key list --pool calls')
+  t.match(listed, [{ keyId: key.replaceAll('-', '').slice(1, 7), poolId: 'calls', revokedAt: null }])
+  t.notOk(JSON.stringify(listed).includes('secretHash'))
+  const created = await desk.run('key create calls --label', 'for Berlin')
+  t.match(created, { code: 0, stdout: /^1[0-9A-Z-]{28}\n$/, stderr: /Send it to the customer now/ })
+  t.match((await desk.run('key list')).stdout, /for Berlin/)
+  const { keyId } = listed[0]
+  t.match(await desk.run(`key revoke ${keyId}`), { code: 1, stderr: /has to be confirmed/ })
+  t.match(await desk.json(`key revoke ${keyId} --yes`), { keyId, revokedAt: Number })
+  t.match(await desk.run(`key revoke ${keyId} --yes`), { code: 1, stderr: /withdrawn already/ })
+})
+
+t.test('requests by file, installations, transfers', async t => {
+  const desk = new Desk(t)
+  const key = await desk.open()
+  const machine = new Machine()
+  t.match(await desk.answer(await machine.request({ sessions: 101 }), key), {
+    kind: 'refused',
+    refusal: { code: 'pool-exhausted', pool: { available: 100 } },
+  })
+  const license = await machine.install(await desk.answer(await machine.request(), key, '--sessions', '10'))
+  t.match(await desk.run('answer request.jws --key-file key --out license.jws'), {
+    code: 0,
+    stdout: `License ${license.licenseId} of installation ${license.installationId}: 10 sessions\n`,
+  })
+  t.match(readFileSync(join(desk.folder, 'license.jws'), 'utf8'), /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/)
+  t.match(
+    (await desk.run('answer request.jws --key-file key')).stdout,
+    readFileSync(join(desk.folder, 'license.jws'), 'utf8'),
+  )
+  t.match(await desk.run('answer license.jws'), { code: 3, stderr: /^Refused: .*\(request-/ })
+
+  const { installationId } = license
+  t.match(await desk.json('installation list --pool calls --standing good --state active --customer acme'), [
+    { installationId, units: 10 },
+  ])
+  t.match((await desk.run(`installation show ${installationId}`)).stdout, /machine +licensed +generation=1/)
+  t.match(await desk.json(`installation block ${installationId} --note stolen`), { standing: 'blocked' })
+  t.match((await desk.run('installation list --standing blocked')).stdout, installationId)
+  t.match(await desk.json(`installation clear ${installationId} --note found`), { standing: 'cleared' })
+
+  t.match(await desk.run(`transfer start ${installationId}`), { code: 1, stderr: /has to be confirmed/ })
+  const first = await desk.run(`transfer start ${installationId} --yes`)
+  t.match(first, {
+    stdout: /^1[0-9A-Z-]{28}\n$/,
+    stderr: /licensing-server transfer cancel transfer-[0-9a-f]{8}/,
+  })
+  const [{ transferId }] = await desk.json('transfer list --state leaving --pool calls')
+  t.match(await desk.json(`transfer cancel ${transferId}`), { state: 'cancelled' })
+
+  await desk.run(`transfer start ${installationId} --yes`)
+  const deactivation = await desk.answer(await machine.request())
+  t.match(deactivation, { deactivated: true })
+  await machine.install(deactivation)
+  writeFileSync(
+    join(desk.folder, 'receipt.jws'),
+    await machine.request({ deactivationOf: machine.license!.licenseId }),
+  )
+  t.match((await desk.run('answer receipt.jws')).stdout, `Installation ${installationId} has confirmed.`)
+  t.match((await desk.run('transfer list')).stdout, /waiting +10/)
+  t.match((await desk.run(`installation show ${installationId}`)).stdout, /deactivation-confirmed/)
+
+  const dead = new Machine()
+  await dead.install(await desk.answer(await dead.request({ sessions: 5 }), key))
+  const force = `transfer force ${dead.license!.installationId} --yes --declaration`
+  t.match(await desk.run(force, 'It burnt.'), { code: 0, stdout: /^1[0-9A-Z-]{28}\n$/ })
+  const leaving = new Machine()
+  await leaving.install(await desk.answer(await leaving.request({ sessions: 5 }), key))
+  await desk.run(`transfer start ${leaving.license!.installationId} --yes`)
+  t.match(await desk.run(`transfer force ${leaving.license!.installationId} --yes --declaration lost`), {
+    stdout: /^transfer-[0-9a-f]{8} from /,
+    stderr: /that was shown when the transfer was started/,
+  })
+})
+
+t.test('the ledger as a whole', async t => {
+  const desk = new Desk(t)
+  await desk.open()
+  t.match(await desk.run('ledger verify'), {
+    code: 0,
+    stdout: /^The ledger is whole: 4 events in 2 streams, digest [0-9a-f]{64}\n$/,
+  })
+  t.match(await desk.run('ledger anchor anchor.json'), { code: 0, stdout: /^2 streams as of / })
+  t.match(await desk.json('ledger verify --anchor anchor.json'), { ok: true, flaws: [] })
+  t.match((await desk.run('ledger history pool/calls')).stdout, /ada +pool-opened .*\n.*ada +key-created/)
+  t.match(await desk.json('ledger history vendor --events 1'), [{ type: 'pool-registered' }])
+  writeFileSync(join(desk.folder, 'no-anchor.json'), '{}')
+  t.match(await desk.run('ledger verify --anchor no-anchor.json'), { code: 1, stderr: /is no anchor/ })
+  t.match(await desk.run('ledger verify --anchor nothing'), { code: 1, stderr: /There is no file/ })
+
+  const { default: Database } = await import('better-sqlite3')
+  const database = new Database(join(desk.folder, 'ledger.sqlite'))
+  database.exec(`update pool set total = 1000`)
+  database.close()
+  t.match(await desk.run('ledger verify'), {
+    code: 3,
+    stdout:
+      /^The ledger is NOT whole: .*\npool\/calls: total sessions: the row says 1000, the events say 100\n$/,
+  })
+})
+
+t.test('revocation lists', async t => {
+  const desk = new Desk(t)
+  t.match((await desk.run('revocations list')).stdout, /^Root +number\n$/)
+  t.match(await desk.run('revocations publish'), {
+    code: 1,
+    stderr: /There is no file .*trust\/revoked\.jws/,
+  })
+  writeFileSync(join(desk.folder, 'list.jws'), 'no list')
+  t.match(await desk.run('revocations publish list.jws'), {
+    code: 1,
+    stderr: /This is not a revocation list/,
+  })
+})
+
+t.test('who acts is the person at the machine, where nobody else is named', async t => {
+  const folder = t.testdir({})
+  const location = join(folder, 'ledger.sqlite')
+  const add = ['customer', 'add', 'acme', '--name', 'A', '--representative', 'A', '--email', 'a@b.c']
+  await invoke('licensing-server', [...add, '--ledger.location', location], { cwd: folder })
+  const store = await openLedger(location)
+  t.teardown(() => store.close())
+  t.match(JSON.parse((await store.latestEvents('vendor', 1))[0]!.body).by, /^[^@]+@[^@]+$/)
+})
