@@ -31,32 +31,35 @@ export type OnSetAside = (movedTo: string, why: string) => void
  * tokens. SQLite with full synchronous commits; written seldom, never in the way of a call.
  */
 export class StateStore {
+  readonly #path: string
   readonly #db: Database.Database
 
   /**
    * Opens or makes the database. A damaged one is set aside. Faults: `state-too-new` where a newer program
-   * wrote it, `state-not-usable` where it cannot be opened or written.
+   * wrote it, `state-not-usable` where it cannot be opened; all other methods throw the latter too.
    */
   constructor(path: string, wallNow: number, onSetAside: OnSetAside) {
-    try {
-      this.#db = open(path)
-    } catch (error) {
-      if (!isDamage(error)) throw error instanceof Fault ? error : notUsable(path, error)
-      onSetAside(setFileAside(path, wallNow), messageOf(error))
-      this.#db = open(path)
-    }
+    this.#path = path
+    this.#db = this.#using(() => {
+      try {
+        return open(path)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        onSetAside(setFileAside(path, wallNow), messageOf(error))
+        return open(path)
+      }
+    })
   }
 
   /** A named value, or null. */
   read(name: string): string | null {
-    const row = this.#db.prepare('SELECT value FROM facts WHERE name = ?').get(name) as
-      | { value: string }
-      | undefined
+    const select = 'SELECT value FROM facts WHERE name = ?'
+    const row = this.#using(() => this.#db.prepare(select).get(name)) as { value: string } | undefined
     return row?.value ?? null
   }
 
   write(name: string, value: string): void {
-    this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value)
+    this.#using(() => this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value))
   }
 
   /** Changes a named value as one step, also against other processes that change it. Null leaves it as it is. */
@@ -65,13 +68,14 @@ export class StateStore {
       const after = change(this.read(name))
       if (after !== null) this.write(name, after)
     })
-    act.immediate()
+    this.#using(() => act.immediate())
   }
 
   /** The text of the license that was accepted last, or null. */
   latestLicense(): string | null {
-    const row = this.#db.prepare('SELECT text FROM licenses ORDER BY number DESC LIMIT 1').get()
-    return (row as { text: string } | undefined)?.text ?? null
+    const select = 'SELECT text FROM licenses ORDER BY number DESC LIMIT 1'
+    const row = this.#using(() => this.#db.prepare(select).get()) as { text: string } | undefined
+    return row?.text ?? null
   }
 
   /**
@@ -91,11 +95,20 @@ export class StateStore {
       this.#db.prepare('DELETE FROM licenses WHERE number <= ?').run(Number(lastInsertRowid) - LICENSES_KEPT)
       return true
     })
-    return accept.immediate()
+    return this.#using(() => accept.immediate())
   }
 
   close(): void {
     this.#db.close()
+  }
+
+  /** What SQLite throws, as a fault that says where and what helps. */
+  #using<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      throw error instanceof Fault ? error : notUsable(this.#path, error)
+    }
   }
 }
 
@@ -111,6 +124,8 @@ function open(path: string): Database.Database {
         hint: 'Install the newer sessiond again, or restore a backup.',
       })
     }
+    const check = db.pragma('quick_check(1)', { simple: true })
+    if (check !== 'ok') throw new Fault('state-damaged', String(check))
     for (let next = version; next < MIGRATIONS.length; next++) {
       db.transaction(() => {
         db.exec(MIGRATIONS[next]!)
@@ -125,7 +140,7 @@ function open(path: string): Database.Database {
 }
 
 function isDamage(error: unknown): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code))
+  return /^(SQLITE_(CORRUPT|NOTADB)|state-damaged$)/.test(String((error as { code?: unknown }).code))
 }
 
 function notUsable(path: string, cause: unknown): Fault {

@@ -64,6 +64,13 @@ export async function openAs(t: TearDown, endpoint: Endpoint, hello: object = {}
 
 const SOURCE = fileURLToPath(new URL('../../src/cli/sessiond.ts', import.meta.url))
 
+export interface ProcessOptions {
+  /** Default: the sources. */
+  readonly program?: string
+  /** File descriptors that it may open. */
+  readonly maxFiles?: number
+}
+
 /** A daemon in a process of its own, that can be killed. */
 export class DaemonProcess {
   readonly child: ChildProcess
@@ -74,9 +81,10 @@ export class DaemonProcess {
   stderr = ''
   readonly #startedAt = performance.now()
 
-  private constructor(site: Site, program: string) {
-    const file = site.writeConfig()
-    this.child = spawn(process.execPath, [program, 'run', '--config', file], {
+  private constructor(site: Site, { program = SOURCE, maxFiles }: ProcessOptions) {
+    const run = [process.execPath, program, 'run', '--config', site.writeConfig()]
+    const limited = maxFiles === undefined ? run : ['prlimit', `--nofile=${maxFiles}`, ...run]
+    this.child = spawn(limited[0]!, limited.slice(1), {
       env: { ...process.env, SESSIOND_CONFIG: '' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -93,8 +101,8 @@ export class DaemonProcess {
   }
 
   /** Starts `sessiond run`, by default from the sources, and waits until it listens. */
-  static async start(t: TearDown, site: Site, program = SOURCE): Promise<DaemonProcess> {
-    const daemon = new DaemonProcess(site, program)
+  static async start(t: TearDown, site: Site, options: ProcessOptions = {}): Promise<DaemonProcess> {
+    const daemon = new DaemonProcess(site, options)
     t.teardown(() => daemon.kill())
     await daemon.logged('sessiond listens.')
     return daemon

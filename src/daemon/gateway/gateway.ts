@@ -202,9 +202,10 @@ export class Gateway {
     if (client === null) return
     const now = this.#turn.begin()
     if (this.#byClient.get(client) === connection) this.#byClient.delete(client)
-    const { counter, processLives } = this.#options
+    const { counter, watchProcess } = this.#options
     counter.detach(client, connection.attachment, now)
-    if (client.process !== null && !processLives(client.process)) counter.releaseDead(client.process)
+    const { process } = client
+    if (process !== null && watchProcess(process) === 'dead') counter.releaseDead(process)
   }
 
   #end(connection: Connection, cause: Parameters<Connection['close']>[0]): void {

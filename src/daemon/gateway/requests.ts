@@ -36,8 +36,7 @@ export interface RequestContext {
   readonly bounds: () => RequestBounds
   readonly status: () => ResultOf<'status.get'>
   readonly license: () => ResultOf<'license.get'>
-  /** Whether the process can be seen and lives. */
-  readonly processLives: (process: ProcessIdentity) => boolean
+  readonly watchProcess: (process: ProcessIdentity) => 'lives' | 'dead' | 'unknown'
   /** The connection speaks for this client now; an older connection that did must be closed. */
   readonly onAttached: (connection: Connection, client: Client, superseded: boolean) => void
 }
@@ -136,9 +135,10 @@ export class Requests {
   }
 
   #attach(connection: Connection, hello: ParamsOf<'hello'>, now: number): Client {
-    const { counter, processLives, onAttached } = this.#context
+    const { counter, watchProcess, onAttached } = this.#context
     // A process that cannot be seen (another pid namespace, a hidden /proc) must not be taken for dead later.
-    const process = hello.process !== undefined && processLives(hello.process) ? hello.process : null
+    const isSeen = hello.process !== undefined && watchProcess(hello.process) === 'lives'
+    const process = isSeen ? hello.process! : null
     const identity = identityOf(hello.clientId, hello.clientSecret)
     const { client, superseded } = counter.attach({ identity, label: hello.clientId ?? null, process }, now)
     connection.client = client

@@ -45,8 +45,12 @@ export function watchFile(path: string, onChange: () => void): () => void {
   }
 }
 
-/** What differs whenever the content may differ. */
+/** What differs whenever the content may differ. Never throws: a folder may be closed to us for a while. */
 function signature(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined ? 'none' : `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    return `${ino}:${size}:${mtimeNs}:${ctimeNs}`
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
+  }
 }

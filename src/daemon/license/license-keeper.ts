@@ -55,6 +55,7 @@ export class LicenseKeeper {
   readonly #licensed: Licensed
   #config: Config
   #standing: Standing
+  #isTimeKept = true
   #stopWatching: () => void = () => undefined
 
   static async open(options: KeeperOptions): Promise<LicenseKeeper> {
@@ -169,9 +170,15 @@ export class LicenseKeeper {
     this.#log[level]({ from: before.lifecycle.state, ...licenseFields(after), hint }, message)
   }
 
-  /** Moves license time on: call about once a minute. */
+  /** Moves license time on: call about once a minute. Where it cannot be kept, it runs on in memory. */
   advance(): void {
-    this.#timekeeper.advance()
+    try {
+      this.#timekeeper.advance()
+      this.#isTimeKept = true
+    } catch (error) {
+      if (this.#isTimeKept) this.#log.error({ error }, 'License time cannot be kept for the next start.')
+      this.#isTimeKept = false
+    }
   }
 
   close(): void {

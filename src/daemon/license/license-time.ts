@@ -42,8 +42,9 @@ export class LicenseTimekeeper {
   /** Call about once a minute, and at the stop. */
   advance(): void {
     const monotonicNow = this.#monotonicNow()
-    this.#keep(advanceLicenseClock(this.#clock, this.#wallNow(), monotonicNow - this.#advancedAt))
+    const ranMs = monotonicNow - this.#advancedAt
     this.#advancedAt = monotonicNow
+    this.#keep(advanceLicenseClock(this.#clock, this.#wallNow(), ranMs))
   }
 
   /** A license came into force. */

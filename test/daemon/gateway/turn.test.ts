@@ -66,7 +66,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     license: () => {
       throw new Error('no license here')
     },
-    processLives: () => false,
+    watchProcess: () => 'unknown',
     now: () => 0,
     commit: () => commit(counter),
     seal: grant => grant.token,
