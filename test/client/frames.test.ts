@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { acquireFrame, helloFrame, queryFrame, releaseFrame, resumeFrame } from '../../src/client/frames.ts'
 import { isFailure, parseFrame } from '../../src/protocol/messages.ts'
+import { scanRequest } from '../../src/protocol/scan.ts'
 
 const printable = (maxLength: number) =>
   fc.string({
@@ -51,4 +52,14 @@ t.test('hello and queries', async t => {
     params: { clientId: 'a' },
   })
   t.strictSame(understood(queryFrame(2, 'status.get')), { id: 2, method: 'status.get', params: {} })
+})
+
+t.test('acquires and releases have the form that the daemon reads fastest', async t => {
+  for (const frame of [
+    acquireFrame(7, 'call-1@10.0.0.7', undefined),
+    acquireFrame(7, 'call-1', 'ivr'),
+    releaseFrame(8, 'c.pB0n3'),
+  ]) {
+    t.strictSame(scanRequest(frame), understood(frame))
+  }
 })
