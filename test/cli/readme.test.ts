@@ -63,7 +63,9 @@ class Shell {
 
   /** Starts a command with both of its streams in one, as a terminal shows them. */
   start(command: string): { child: ChildProcess; output: () => string } {
-    const child = spawn('bash', ['-c', `(exit ${this.#lastCode}); ${command} 2>&1`], {
+    // tap hands its loader to every process that is spawned; a user's shell has none.
+    const script = `unset NODE_OPTIONS NODE_V8_COVERAGE; (exit ${this.#lastCode}); ${command} 2>&1`
+    const child = spawn('bash', ['-c', script], {
       cwd: this.folder,
       env: userEnvironment(),
       stdio: ['ignore', 'pipe', 'inherit'],
