@@ -21,6 +21,7 @@ import { RareLog } from './rare-log.ts'
 import { Reactivator } from './reactivation/reactivator.ts'
 import { sessionPolicyOf } from './session-policy.ts'
 import type { StateStore } from './state-store.ts'
+import { Timers } from './timers.ts'
 import { openTokenSigners, sealToken } from './token-keys.ts'
 import { licenseView, statusView } from './views.ts'
 
@@ -85,7 +86,9 @@ class Daemon implements RunningDaemon {
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
   readonly #servers: Server[] = []
-  readonly #timers: NodeJS.Timeout[] = []
+  readonly #timers = new Timers(error =>
+    this.#rare.say('timer', () => this.#log.error({ error }, 'A fault of the daemon; it goes on.')),
+  )
   #config: Config
   #accessToken: string | null = null
   #stopping: Promise<void> | null = null
@@ -212,7 +215,7 @@ class Daemon implements RunningDaemon {
 
   /** Frees what is open. After `stop`, or where the start failed. */
   dispose(): void {
-    for (const timer of this.#timers) clearInterval(timer)
+    this.#timers.stop()
     for (const server of this.#servers) {
       server.close()
       server.closeAllConnections()
@@ -224,29 +227,16 @@ class Daemon implements RunningDaemon {
 
   #startTimers(): void {
     const { journal, keeper, reactivator } = this.#parts
-    const every = (ms: number, act: () => void) =>
-      this.#timers.push(setInterval(() => this.#attempt(act), ms))
-    every(EXPIRE_EVERY_MS, () => this.#expire())
-    every(LOOK_EVERY_MS, () => {
+    this.#timers.every(EXPIRE_EVERY_MS, () => this.#expire())
+    this.#timers.every(LOOK_EVERY_MS, () => {
       if (journal.lost) journal.abandon()
       journal.heal(this.#counter)
       keeper.look()
       reactivator.tick()
     })
-    every(ADVANCE_EVERY_MS, () => keeper.advance())
+    this.#timers.every(ADVANCE_EVERY_MS, () => keeper.advance())
     keeper.watch()
     reactivator.tick()
-  }
-
-  /** A fault in what is done now and then must not end the daemon, and with it every call. */
-  #attempt(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      this.#rare.say('timer', heldBack =>
-        this.#log.error({ error, heldBack }, 'A fault of the daemon; it goes on.'),
-      )
-    }
   }
 
   #expire(): void {
@@ -258,12 +248,8 @@ class Daemon implements RunningDaemon {
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)
     const sessions = this.#counter.totals.ended['orphan-timeout'] - leakedBefore
-    if (sessions > 0)
-      this.#warn(
-        'leaked',
-        { sessions },
-        'Sessions of a lost connection were not resumed in time; they are free again.',
-      )
+    const told = 'Sessions of a lost connection were not resumed in time; they are free again.'
+    if (sessions > 0) this.#warn('leaked', { sessions }, told)
   }
 
   #licenseChanged(before: Standing): void {

@@ -7,6 +7,7 @@ import { readAccessToken } from '../../src/daemon/access-token.ts'
 import { monotonicNow, readBootId } from '../../src/daemon/clocks.ts'
 import { createNonces } from '../../src/daemon/nonces.ts'
 import { watchProcess } from '../../src/daemon/process-watch.ts'
+import { Timers } from '../../src/daemon/timers.ts'
 import { openTokenSigners, sealToken } from '../../src/daemon/token-keys.ts'
 import { verifySignedToken } from '../../src/session/signed-token.ts'
 import { parseToken } from '../../src/session/token.ts'
@@ -117,4 +118,18 @@ t.test('the clock of the machine is the same in every process', async t => {
   const before = monotonicNow()
   t.ok(monotonicNow() >= before)
   t.match(readBootId(), /^[0-9a-f-]{36}$/)
+})
+
+t.test('what is done now and then goes on after a fault', async t => {
+  const faults: unknown[] = []
+  const timers = new Timers(error => faults.push(error))
+  t.teardown(() => timers.stop())
+  let times = 0
+  timers.every(1, () => {
+    times++
+    if (times < 4) throw new Error(`fault ${times}`)
+  })
+  await until('it went on', () => times > 5)
+  t.match(faults, [{ message: 'fault 1' }, { message: 'fault 2' }, { message: 'fault 3' }])
+  timers.stop()
 })
