@@ -6,6 +6,9 @@ import { eventually } from './poll.ts'
 import { RunningProgram } from './programs.ts'
 import { issueByHand, makeVendorAndMachine, shortFolder } from './vendor.ts'
 
+// Every program is a process of its own, on a machine that may be busy.
+t.setTimeout(300_000)
+
 const LISTENS = /"message":"sessiond listens\."/
 
 /** A daemon as the unit starts it, ended with the test. */

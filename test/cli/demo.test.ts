@@ -8,6 +8,9 @@ import { invoke } from './invoke.ts'
 import { RunningProgram, runProgram } from './programs.ts'
 import { shortFolder } from './vendor.ts'
 
+// Every program is a process of its own, on a machine that may be busy.
+t.setTimeout(300_000)
+
 const DAY_MS = 86_400_000
 
 t.test('the demonstration, and the commands that it prints', async t => {
