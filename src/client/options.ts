@@ -17,7 +17,7 @@ export interface ClientOptions extends EndpointOptions {
   readonly closeTimeoutMs?: number
   /** How long a connection may take until its sessions are resumed. Default 5,000. */
   readonly handshakeTimeoutMs?: number
-  /** A quiet connection is pinged after this. Default 10,000. */
+  /** A quiet connection is pinged after this. Default 30,000. */
   readonly pingIntervalMs?: number
   /** A daemon that owes an answer and is silent for this long is given up, and connected anew. Default 5,000. */
   readonly silenceTimeoutMs?: number
@@ -57,7 +57,7 @@ export function settingsOf(options: ClientOptions): Settings {
     acquireTimeoutMs: whole('acquireTimeoutMs', options.acquireTimeoutMs, 2000),
     closeTimeoutMs: whole('closeTimeoutMs', options.closeTimeoutMs, 2000),
     handshakeTimeoutMs: whole('handshakeTimeoutMs', options.handshakeTimeoutMs, 5000),
-    pingIntervalMs: whole('pingIntervalMs', options.pingIntervalMs, 10_000),
+    pingIntervalMs: whole('pingIntervalMs', options.pingIntervalMs, 30_000),
     silenceTimeoutMs: whole('silenceTimeoutMs', options.silenceTimeoutMs, 5000),
     maxPending: whole('maxPending', options.maxPending, 10_000),
   }

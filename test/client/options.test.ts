@@ -16,7 +16,7 @@ t.test('what is not said has its default', async t => {
       acquireTimeoutMs: 2000,
       closeTimeoutMs: 2000,
       handshakeTimeoutMs: 5000,
-      pingIntervalMs: 10_000,
+      pingIntervalMs: 30_000,
       silenceTimeoutMs: 5000,
       maxPending: 10_000,
     },
