@@ -131,7 +131,7 @@ const python = spawnSync('python3', ['-c', 'import websockets'])
 const skip = python.status === 0 ? false : 'python3 with its package websockets is not installed'
 
 t.test('the example without the library takes a call', { skip }, async t => {
-  const file = fileOf('examples/call_process.py')
+  const file = fileOf('examples/call-process.py')
   const { code, stdout, stderr } = await run('python3', [file, daemon.socketPath, 'call-7', '0.1'])
   t.equal(stdout, 'call-7 answered: 1 of 10 in use\ncall-7 hung up: released\n', stderr)
   t.equal(code, 0)

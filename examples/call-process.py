@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A call process without the client library: one session for one call.
 
-    python3 examples/call_process.py SOCKET [CALL-ID] [SECONDS]
+    python3 examples/call-process.py SOCKET [CALL-ID] [SECONDS]
 
 Needs the package websockets (Debian: python3-websockets). It does by hand what the library does by itself:
 it greets, asks for a session, holds it through losses of the connection, and gives it back.
