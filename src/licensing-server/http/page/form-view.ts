@@ -1,4 +1,4 @@
-import { type Html, html, type Part } from './html.ts'
+import { commandLine, type Html, html, type Part } from './html.ts'
 import { type FieldError, type FieldName, type FormValues, fieldNames } from './submission.ts'
 
 /** Why no license was issued, as the page tells it. */
@@ -29,7 +29,7 @@ ${trouble === null ? null : errorSummary(trouble)}
 <ol class="steps">
 <li>
 <h2>On the machine: make the request</h2>
-<pre tabindex="0" aria-label="Command"><code>sessionctl activate --request-file request.jws</code></pre>
+${commandLine('sessionctl activate --request-file request.jws')}
 <p>Copy <code>request.jws</code> to the device on which you read this. It holds no secret.</p>
 </li>
 <li>
@@ -43,7 +43,7 @@ ${sessionsField(values, errors.get('sessions'))}
 </li>
 <li>
 <h2>On the machine: install the license</h2>
-<pre tabindex="0" aria-label="Command"><code>sessionctl license install license.jws</code></pre>
+${commandLine('sessionctl license install license.jws')}
 <p>Calls go on while it is installed.</p>
 </li>
 </ol>`
@@ -57,20 +57,42 @@ function errorSummary(trouble: Trouble): Html {
 <h2 id="trouble">${heading}</h2>
 ${message === '' ? null : html`<p>${message}</p>`}
 ${links.length > 0 ? html`<ul>${links}</ul>` : null}
-${hint === null ? null : html`<p>${sayCommands(hint)}</p>`}
-${representative === null ? null : contact(representative)}
+${hint === null ? null : html`<p>${sayHint(hint, representative)}</p>`}
 ${reference === null ? null : html`<p class="reference">${reference}</p>`}
 </div>`
 }
 
-function contact({ name, email, phone }: NonNullable<Trouble['representative']>): Html {
-  return html`<p class="contact"><span>Your account representative</span> <strong>${name}</strong>
-<a href="mailto:${email}">${email}</a>${phone === null ? null : html` <a href="tel:${phone.replace(/[^0-9+]/g, '')}">${phone}</a>`}</p>`
+/**
+ * Texts of the licensing scheme mark commands with back quotes, and name whom to ask: on a phone, one touch
+ * away. Where the text does not, it follows.
+ */
+function sayHint(hint: string, representative: Trouble['representative']): Part {
+  const commands = hint
+    .split('`')
+    .map((piece, index) => (index % 2 === 1 ? html`<code>${piece}</code>` : piece))
+  if (representative === null) return commands
+  const { name, email, phone } = representative
+  const links: [text: string, address: string][] = [[email, `mailto:${email}`]]
+  if (phone !== null) links.push([phone, `tel:${phone.replace(/[^0-9+]/g, '')}`])
+  if (!hint.includes(email)) {
+    const rest = links.slice(1).map(link => [', ', anchor(link)])
+    return [commands, ` Your account representative is ${name}: `, anchor(links[0]!), rest, '.']
+  }
+  return links.reduce(linkText, commands as Part[])
 }
 
-/** Texts of the licensing scheme mark commands with back quotes. */
-export function sayCommands(text: string): Part {
-  return text.split('`').map((piece, index) => (index % 2 === 1 ? html`<code>${piece}</code>` : piece))
+/** Turns a text where it stands into a link. */
+function linkText(parts: readonly Part[], link: readonly [text: string, address: string]): Part[] {
+  return parts.flatMap(part => {
+    if (typeof part !== 'string') return [part]
+    return part
+      .split(link[0])
+      .flatMap((piece, index): Part[] => (index === 0 ? [piece] : [anchor(link), piece]))
+  })
+}
+
+function anchor([text, address]: readonly [text: string, address: string]): Html {
+  return html`<a href="${address}">${text}</a>`
 }
 
 function requestField({ request }: FormValues, error: string | undefined): Html {

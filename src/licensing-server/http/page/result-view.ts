@@ -2,7 +2,7 @@ import type { License } from '../../../license/document.ts'
 import { sayInstant } from '../../../license/instant.ts'
 import { count } from '../../ledger/refusals.ts'
 import type { ConfirmationAnswer, LicenseAnswer } from '../../service.ts'
-import { type Html, html } from './html.ts'
+import { commandLine, type Html, html } from './html.ts'
 import { licenseFileName } from './license-file.ts'
 
 /** Where the license is turned into a file, and the name of the only field of that form. */
@@ -27,7 +27,7 @@ ${answer.repeated ? html`<p>This request was answered before: it is the same lic
 </div>
 ${facts(answer, license)}
 <h2>On the machine</h2>
-<pre tabindex="0" aria-label="Command"><code>sessionctl license install ${file}</code></pre>
+${commandLine(`sessionctl license install ${file}`)}
 ${deactivated ? afterDeactivation : html`<p>Calls go on while it is installed.</p>`}
 ${revocationLinks(answer)}
 <details>
@@ -42,18 +42,18 @@ const deactivationText =
   'What it owned moves to another machine. This license grants nothing; once it is installed, the machine confirms that it was deactivated.'
 
 const afterDeactivation = html`<p>Then make the confirmation there, and send it on this page like a request:</p>
-<pre tabindex="0" aria-label="Command"><code>sessionctl activate --request-file confirmation.jws</code></pre>`
+${commandLine('sessionctl activate --request-file confirmation.jws')}`
 
 function facts({ units, unit, deactivated }: LicenseAnswer, license: License): Html {
   const { installationId, generation, licenseId, expiresAt, graceDays, customer } = license
   const end =
     expiresAt === null
-      ? 'perpetual'
-      : `${sayInstant(Date.parse(expiresAt))}${graceDays === 0 ? '' : `, then ${graceDays} days of grace`}`
+      ? 'without end'
+      : `until ${sayInstant(Date.parse(expiresAt))}${graceDays === 0 ? '' : `, then ${graceDays} days of grace`}`
   return html`<dl class="facts">
 <div><dt>Customer</dt><dd>${customer.name}</dd></div>
 <div><dt>The machine owns</dt><dd>${deactivated ? 'nothing any more' : count(units, unit)}</dd></div>
-<div><dt>Valid until</dt><dd>${deactivated ? 'grants nothing' : end}</dd></div>
+<div><dt>Valid</dt><dd>${deactivated ? 'for nothing' : end}</dd></div>
 <div><dt>Installation</dt><dd><code>${installationId}</code>, generation ${generation}</dd></div>
 <div><dt>License</dt><dd><code>${licenseId}</code></dd></div>
 </dl>`
@@ -66,7 +66,7 @@ function revocationLinks({ revocationLists }: LicenseAnswer): Html | null {
       html`<li><a href="${revocationFilePath}/${index + 1}">Download the list${revocationLists.length === 1 ? '' : ` ${index + 1}`}</a></li>`,
   )
   return html`<h2>Revoked certificates</h2>
-<p>Take the list of revoked certificates along, so that the machine believes nothing that was signed with a stolen key.</p>
+<p>Take the list of revoked certificates along, so that the machine believes nothing that was signed with a stolen key. It belongs where <code>license.revocationFile</code> in the configuration of the machine says.</p>
 <ul>${links}</ul>`
 }
 

@@ -24,9 +24,9 @@ body {
 .top .column { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .75rem; padding-block: .9rem; }
 .brand { margin: 0; font-weight: 650; }
 .place { margin: 0; color: var(--soft); }
-main { padding-block: 1.5rem 2.5rem; }
+main.column { padding-block: 1.75rem 1.5rem; }
 main:focus { outline: none; }
-footer { padding-block: 1rem 2rem; color: var(--soft); font-size: .875rem; }
+footer.column { padding-block: .5rem 2rem; color: var(--soft); font-size: .875rem; }
 h1 { margin: .25rem 0 .5rem; font-size: 1.65rem; line-height: 1.25; letter-spacing: -.01em; }
 h2 { margin: 1.75rem 0 .5rem; font-size: 1.15rem; line-height: 1.35; }
 p { margin: 0 0 .75rem; }
@@ -35,8 +35,9 @@ a:hover { color: var(--accent-deep); }
 .lead { color: var(--soft); font-size: 1.05rem; max-width: 38rem; }
 code, pre, .mono, textarea { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; }
 code { font-size: .92em; background: var(--code); border-radius: .25rem; padding: .1em .3em; overflow-wrap: anywhere; }
-pre { margin: 0 0 .75rem; padding: .7rem .9rem; background: var(--code); border-radius: .5rem; overflow-x: auto; }
-pre code { background: none; padding: 0; overflow-wrap: normal; user-select: all; }
+pre { margin: 0 0 .75rem; padding: .7rem .9rem; background: var(--code); border-radius: .5rem; white-space: pre-wrap; overflow-x: auto; }
+pre code { background: none; padding: 0; user-select: all; }
+pre span { white-space: nowrap; }
 .steps { list-style: none; counter-reset: step; margin: 1.5rem 0 0; padding: 0; }
 .steps > li {
   counter-increment: step; position: relative; margin: 0 0 1rem; padding: 1.1rem 1.25rem 1rem 4rem;
@@ -77,14 +78,12 @@ button {
   border-radius: .45rem; background: var(--accent); color: var(--accent-ink); cursor: pointer; overflow-wrap: anywhere;
 }
 button:hover { background: var(--accent-deep); }
-.notice { margin: 0 0 1.5rem; padding: 1rem 1.25rem; border: 1px solid; border-left-width: 6px; border-radius: .6rem; }
+.notice { margin: 0 0 1.5rem; padding: 1rem 1.25rem; border: 1px solid; border-left-width: 6px; border-radius: .2rem .6rem .6rem .2rem; }
 .notice h1, .notice h2 { margin: 0 0 .5rem; }
 .notice > :last-child { margin-bottom: 0; }
 .error { border-color: var(--bad); background: var(--bad-ground); }
 .good { border-color: var(--good); background: var(--good-ground); }
 .notice ul { margin: 0 0 .75rem; padding-left: 1.2rem; }
-.contact { display: flex; flex-wrap: wrap; gap: .1rem .75rem; }
-.contact span { flex-basis: 100%; color: var(--soft); font-size: .93rem; }
 .reference { color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
 .facts { margin: 0 0 1rem; padding: .4rem 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }
 .facts div { display: grid; grid-template-columns: 10rem 1fr; gap: 0 1rem; padding: .5rem 0; }
@@ -92,17 +91,17 @@ button:hover { background: var(--accent-deep); }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: .3rem; }
-.notice:focus-visible { outline-offset: 3px; border-radius: .6rem; }
+.notice:focus-visible { outline: 2px solid var(--edge); outline-offset: 3px; border-radius: .2rem .6rem .6rem .2rem; }
 .skip { position: absolute; left: .75rem; top: -4rem; padding: .5rem .9rem; background: var(--card); border-radius: .4rem; z-index: 1; }
 .skip:focus { top: .5rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 34rem) {
   .steps > li { padding: 1rem 1rem .9rem; }
-  .steps > li::before { position: static; margin-bottom: .5rem; }
+  .steps > li::before { left: 1rem; top: 1rem; }
+  .steps h2 { min-height: 1.9rem; padding: .15rem 0 0 2.6rem; }
   .facts div { grid-template-columns: 1fr; }
   h1 { font-size: 1.4rem; }
   button { width: 100%; }
-  pre { font-size: .875rem; }
 }
 @media (forced-colors: active) { .steps > li::before { border: 2px solid; } button { border: 2px solid; } }
 `

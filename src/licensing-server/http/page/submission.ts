@@ -1,9 +1,14 @@
-import type { MultipartFile, MultipartValue } from '@fastify/multipart'
+import type {
+  FastifyMultipartBaseOptions,
+  Multipart,
+  MultipartFile,
+  MultipartValue,
+} from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { licenseMaxBytes } from '../../../license/document.ts'
 import { requestMaxBytes } from '../../../license/machine-request.ts'
 import { requestProblem } from '../../../license/request-problems.ts'
-import { ProblemError, problemOfRefusal } from '../problems.ts'
+import { httpProblem, ProblemError, problemOfRefusal } from '../problems.ts'
 
 /** What a person typed, so that it can be shown again beside what is wrong with it. */
 export interface FormValues {
@@ -31,7 +36,9 @@ export const fieldNames = {
   sessions: 'sessions',
 } as const
 
-const formLimits = {
+type Limits = NonNullable<FastifyMultipartBaseOptions['limits']>
+
+const formLimits: Limits = {
   files: 1,
   fields: 4,
   parts: 6,
@@ -44,7 +51,7 @@ const formLimits = {
 export async function readForm(request: FastifyRequest): Promise<FormValues> {
   const fields = new Map<string, string>()
   let file = ''
-  for await (const part of request.parts({ limits: { ...formLimits, fileSize: requestMaxBytes + 1 } })) {
+  for await (const part of partsOf(request, { ...formLimits, fileSize: requestMaxBytes + 1 })) {
     if (part.type === 'file') file = await readRequestFile(part)
     else fields.set(part.fieldname, textOf(part))
   }
@@ -59,10 +66,22 @@ export async function readForm(request: FastifyRequest): Promise<FormValues> {
 /** Reads one text field of a form that has no other. */
 export async function readSingleField(request: FastifyRequest, name: string): Promise<string> {
   let value = ''
-  for await (const part of request.parts({ limits: { ...formLimits, files: 0, fields: 1, parts: 1 } })) {
+  for await (const part of partsOf(request, { ...formLimits, files: 0, fields: 1, parts: 1 })) {
     if (part.type === 'field' && part.fieldname === name) value = textOf(part)
   }
   return value.trim()
+}
+
+async function* partsOf(request: FastifyRequest, limits: Limits): AsyncGenerator<Multipart> {
+  try {
+    yield* request.parts({ limits })
+  } catch (error) {
+    // The parser says by a status what exceeds a bound; of what it cannot read at all it says nothing.
+    if (error instanceof ProblemError || typeof (error as { statusCode?: unknown }).statusCode === 'number')
+      throw error
+    const hint = 'Open the page again, and fill the form in once more.'
+    throw new ProblemError(httpProblem('body-invalid', 'The form was damaged on its way.', { hint }))
+  }
 }
 
 /** Bytes that are no text stay visible as such: the service says what is wrong with them. */
@@ -92,7 +111,7 @@ export function checkForm(values: FormValues): CheckedForm {
   const number = /^[0-9]{1,7}$/.test(values.sessions) ? Number(values.sessions) : Number.NaN
   const isNumber = number >= 1 && number <= maxSessions
   if (values.sessions !== '' && !isNumber) {
-    const message = `Write the number of sessions as a whole number from 1 to ${maxSessions}, or leave it empty.`
+    const message = `Write the number of sessions as a whole number from 1 to ${maxSessions.toLocaleString('en')}, or leave it empty.`
     errors.push({ field: 'sessions', message })
   }
   if (errors.length > 0) return { ok: false, errors }
