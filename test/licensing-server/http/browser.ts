@@ -69,7 +69,7 @@ const timerless = 'globalThis.setTimeout = act => { Promise.resolve().then(act);
  */
 export async function violationsOf(page: Page): Promise<string[]> {
   const isScripted = (await page.evaluate('matchMedia("(scripting: enabled)").matches')) === true
-  const script = `${isScripted ? '' : timerless} ${axeSource}; axe.run(document)`
+  const script = `${isScripted ? '' : timerless} ${axeSource}; axe.run(document, { preload: ${isScripted} })`
   const { violations, passes } = (await page.evaluate(script)) as AxeResults
   if (passes.length < 10) throw new Error('axe looked at next to nothing.')
   return violations.map(
