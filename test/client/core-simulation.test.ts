@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Session } from '../../src/client/session.ts'
+import { parameters } from '../property.ts'
 import { Rig } from './rig.ts'
 import { SimulatedDaemon } from './simulated-daemon.ts'
 
@@ -184,12 +185,10 @@ async function live(history: Step[], isCalm: boolean): Promise<void> {
   assert.equal(world.daemon.counter.clients, 0)
 }
 
-const RUNS = Number(process.env['CLIENT_SIMULATION_RUNS'] ?? 300)
-
 t.test('whatever happens to connections and daemon, nothing leaks and nobody waits for ever', async () => {
   await fc.assert(
     fc.asyncProperty(steps(true), history => live(history, false)),
-    { numRuns: RUNS },
+    parameters(300),
   )
 })
 
@@ -197,6 +196,6 @@ t.test('where clients come back in time, no session is lost and none is left beh
   const calm = steps(false).map(history => history.filter(step => step.act !== 'limit'))
   await fc.assert(
     fc.asyncProperty(calm, history => live(history, true)),
-    { numRuns: RUNS },
+    parameters(300),
   )
 })

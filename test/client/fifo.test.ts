@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { Fifo } from '../../src/client/fifo.ts'
+import { parameters } from '../property.ts'
 
 t.test('behaves as an array does', async () => {
   const step = fc.oneof(
@@ -39,6 +40,6 @@ t.test('behaves as an array does', async () => {
         assert.deepEqual([...fifo], model)
       }
     }),
-    { numRuns: 30 },
+    parameters(30),
   )
 })

@@ -4,6 +4,7 @@ import t from 'tap'
 import { acquireFrame, helloFrame, queryFrame, releaseFrame, resumeFrame } from '../../src/client/frames.ts'
 import { isFailure, parseFrame } from '../../src/protocol/messages.ts'
 import { scanRequest } from '../../src/protocol/scan.ts'
+import { parameters } from '../property.ts'
 
 const printable = (maxLength: number) =>
   fc.string({
@@ -41,7 +42,7 @@ t.test('every frame is what the daemon reads back, whatever is in keys and token
         params: { tokens: [token, key] },
       })
     }),
-    { numRuns: 200, examples: [[1, '"\\', '\\"']] },
+    { ...parameters(200), examples: [[1, '"\\', '\\"']] },
   )
 })
 
