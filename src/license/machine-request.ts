@@ -118,8 +118,10 @@ export async function verifyMachineRequest(text: string | Uint8Array, now: numbe
   const reading = readRequest(jws.payload)
   if (!reading.ok) return reading
   const { request } = reading
-  const jkt = await machineThumbprint(key)
-  return { ok: true, request, jwk: machineJwkOf(key), jkt, clockAheadMs: Date.parse(request.createdAt) - now }
+  // Exported again, so that the thumbprint is of the one canonical spelling of the key.
+  const canonical = machineJwkOf(key)
+  const jkt = await calculateJwkThumbprint(canonical as JWK, 'sha256')
+  return { ok: true, request, jwk: canonical, jkt, clockAheadMs: Date.parse(request.createdAt) - now }
 }
 
 function readRequest(
