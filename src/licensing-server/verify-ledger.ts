@@ -165,7 +165,8 @@ class Verification {
   async #compare(kind: string, id: string): Promise<string[]> {
     if (kind === 'installation') {
       const situation = await this.#reader.situation(id)
-      return situation === null ? ['there is no row'] : compareInstallation(this.#installationBook, situation)
+      if (situation === null) return ['there is no row']
+      return compareInstallation(this.#installationBook, situation, this.#head)
     }
     if (kind !== 'pool') return []
     const pool = await this.#reader.pool(id)

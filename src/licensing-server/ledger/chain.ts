@@ -29,6 +29,13 @@ export function sealEvent(event: LedgerEvent, head: ChainHead): SealedEvent {
   return { stream, sequence, body, hash: hashOf(head.hash, body) }
 }
 
+/** Seals events of one stream, one after the other. */
+export function sealEvents(events: readonly LedgerEvent[], head: ChainHead): SealedEvent[] {
+  const sealed: SealedEvent[] = []
+  for (const event of events) sealed.push(sealEvent(event, sealed.at(-1) ?? head))
+  return sealed
+}
+
 function hashOf(previous: string, body: string): string {
   return createHash('sha256').update(`${previous}\n${body}`).digest('base64url')
 }

@@ -39,7 +39,7 @@ export function decideConfirmation(
   const released: LedgerChange =
     transfer.state === 'leaving'
       ? releaseClaim(situation, transfer, machineAct(question), null)
-      : { transfer, events: [] }
+      : { installation, transfer, events: [] }
   const confirmed = { transferId, licenseId, requestId: request.requestId }
   const act = machineAct(question)
   return {

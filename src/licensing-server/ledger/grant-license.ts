@@ -1,3 +1,4 @@
+import { chainStart } from './chain.ts'
 import { decideClaim } from './claim.ts'
 import {
   eventOf,
@@ -124,6 +125,7 @@ function installationAfter(
     state: before?.state ?? 'active',
     createdAt: before?.createdAt ?? now,
     licensedAt: now,
+    head: before?.head ?? chainStart,
   }
 }
 

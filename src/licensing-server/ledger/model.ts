@@ -1,6 +1,7 @@
 import type { License } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
+import type { ChainHead } from './chain.ts'
 import type { LedgerEvent } from './events.ts'
 import type { Representative, Unit } from './refusals.ts'
 
@@ -95,6 +96,8 @@ export interface Installation extends Revised {
   standing: Standing
   createdAt: number
   licensedAt: number
+  /** Where its stream of events ends. Every event of it comes with a change of this row, so nobody else adds one. */
+  head: ChainHead
 }
 
 /**

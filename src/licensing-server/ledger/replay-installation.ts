@@ -1,3 +1,4 @@
+import type { ChainHead } from './chain.ts'
 import type { LedgerEvent } from './events.ts'
 import type { InstallationState, Situation, Standing } from './model.ts'
 
@@ -54,13 +55,20 @@ function turn(book: InstallationBook, from: InstallationState, to: InstallationS
 }
 
 /** Where the rows of an installation and of its last license differ from what the events say. */
-export function compareInstallation(book: InstallationBook, { installation, issue }: Situation): string[] {
+export function compareInstallation(
+  book: InstallationBook,
+  { installation, issue }: Situation,
+  end: ChainHead,
+): string[] {
   const { generation, jkt, fingerprint, state, standing } = installation
   const rows = { generation, licenseId: issue?.licenseId, jkt, fingerprint: JSON.stringify(fingerprint) }
-  return Object.entries({ ...rows, state, standing })
+  const flaws = Object.entries({ ...rows, state, standing })
     .filter(([name, value]) => value !== book[name as keyof InstallationBook])
     .map(
       ([name, value]) =>
         `${name}: the row says ${value}, the events say ${book[name as keyof InstallationBook]}`,
     )
+  const { sequence } = installation.head
+  if (sequence !== end.sequence) flaws.push(`events: the row knows ${sequence}, there are ${end.sequence}`)
+  return flaws
 }

@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely'
-import { type ChainHead, chainStart, sealEvent } from '../ledger/chain.ts'
+import { type ChainHead, chainStart, type SealedEvent, sealEvents } from '../ledger/chain.ts'
 import type { LedgerEvent } from '../ledger/events.ts'
 import type { Installation, LedgerChange, Pool, Premises } from '../ledger/model.ts'
+import { sealOwnStream } from './own-stream.ts'
 import { SqlReader } from './reader.ts'
 import {
   factsOf,
@@ -29,7 +30,8 @@ type Revised = 'customer' | 'pool' | 'installation_key' | 'installation' | 'tran
  * wait for each other at most, and never both.
  */
 export async function applyChange(db: Kysely<Tables>, change: LedgerChange): Promise<void> {
-  const { customer, pool, claim, key, installation, transfer, issue, revocationList, premises } = change
+  const { customer, pool, claim, key, transfer, issue, revocationList, premises } = change
+  const { installation, sealed, others } = sealOwnStream(change)
   if (customer !== undefined)
     await put(db, 'customer', 'customer_id', fromCustomer(customer), customer.revision)
   if (premises?.machine !== undefined) await lockCustomer(db, premises.machine.customerId)
@@ -43,7 +45,7 @@ export async function applyChange(db: Kysely<Tables>, change: LedgerChange): Pro
   if (key !== undefined) await put(db, 'installation_key', 'key_id', fromKey(key), key.revision)
   if (issue !== undefined) await putIssue(db, issue)
   if (revocationList !== undefined) await putRevocationList(db, revocationList)
-  await appendEvents(db, change.events)
+  await insertEvents(db, [...sealed, ...(await sealOthers(db, others))])
 }
 
 /** Inserts a row of revision 0, or replaces the row of exactly that revision. */
@@ -159,23 +161,23 @@ async function putRevocationList(
   expectOne(numInsertedOrUpdatedRows)
 }
 
-/** Seals the events as the next links of their streams. Another writer of a stream makes the later one a Conflict. */
-async function appendEvents(db: Kysely<Tables>, events: readonly LedgerEvent[]): Promise<void> {
-  const heads = new Map<string, ChainHead>()
-  const rows = []
-  for (const event of events) {
-    const { stream } = event
-    const sealed = sealEvent(event, heads.get(stream) ?? (await headOf(db, stream)))
-    heads.set(stream, sealed)
-    rows.push(sealed)
+/** Seals events as the next links of their streams. Another writer of a stream makes the later one a Conflict. */
+async function sealOthers(db: Kysely<Tables>, events: readonly LedgerEvent[]): Promise<SealedEvent[]> {
+  const sealed: SealedEvent[] = []
+  for (const [stream, ofStream] of Map.groupBy(events, event => event.stream)) {
+    sealed.push(...sealEvents(ofStream, await headOf(db, stream)))
   }
-  if (rows.length === 0) return
+  return sealed
+}
+
+async function insertEvents(db: Kysely<Tables>, events: SealedEvent[]): Promise<void> {
+  if (events.length === 0) return
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('event')
-    .values(rows)
+    .values(events)
     .onConflict(conflict => conflict.columns(['stream', 'sequence']).doNothing())
     .executeTakeFirstOrThrow()
-  if (numInsertedOrUpdatedRows !== BigInt(rows.length)) throw new Conflict()
+  if (numInsertedOrUpdatedRows !== BigInt(events.length)) throw new Conflict()
 }
 
 async function headOf(db: Kysely<Tables>, stream: string): Promise<ChainHead> {

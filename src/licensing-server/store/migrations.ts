@@ -57,7 +57,8 @@ function tables({ integer, tableOptions, position }: Dialect): string[] {
        customer_id text not null references customer, pool_id text not null references pool,
        units ${integer} not null, generation ${integer} not null, jkt text not null, fingerprint text,
        hostname text not null, version text not null, state text not null, standing text not null,
-       created_at ${integer} not null, licensed_at ${integer} not null, check (units >= 0)`,
+       created_at ${integer} not null, licensed_at ${integer} not null,
+       event_sequence ${integer} not null, event_hash text not null, check (units >= 0)`,
     ),
     // One machine key has one living installation in a pool; its index also finds a machine by its key.
     `create unique index installation_by_key on installation (jkt, pool_id) where state <> 'deactivated'`,

@@ -1,11 +1,14 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import { Fault, messageOf } from '../../errors.ts'
-import type { LedgerChange } from '../ledger/model.ts'
+import type { LedgerChange, Situation, StoredRevocationList } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
+import { Batcher } from './batcher.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
+import { isRenewal, type Renewal, writeRenewals } from './renewals.ts'
+import { situationsQuery, toSituation } from './situation.ts'
 import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -18,6 +21,9 @@ export interface PostgresOptions {
   /** Told of connections that break while nobody uses them. */
   onProblem?: (problem: Fault) => void
 }
+
+/** Installations that are read, and renewals that are written, in one statement at most. */
+const maxBatch = 64
 
 /** Held while the schema is changed, so that servers that start together do it one after the other. */
 const migrationLock = 7_426_198_304
@@ -93,10 +99,19 @@ function preparing(pool: pg.Pool): PostgresPool {
 
 class PostgresLedger extends SqlReader implements LedgerStore {
   readonly #db: Kysely<Tables>
+  readonly #situations: Batcher<string, Situation | null>
+  readonly #renewals: Batcher<Renewal, boolean>
+  readonly #revocationLists: Batcher<null, StoredRevocationList[]>
 
   constructor(db: Kysely<Tables>) {
     super(db)
     this.#db = db
+    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids))
+    this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals))
+    this.#revocationLists = new Batcher(maxBatch, async askers => {
+      const lists = await super.revocationLists()
+      return askers.map(() => lists)
+    })
   }
 
   async migrate(now: number): Promise<void> {
@@ -106,7 +121,45 @@ class PostgresLedger extends SqlReader implements LedgerStore {
     })
   }
 
+  override situation(installationId: string): Promise<Situation | null> {
+    return this.#situations.add(installationId)
+  }
+
+  override revocationLists(): Promise<StoredRevocationList[]> {
+    return this.#revocationLists.add(null)
+  }
+
   async commit(change: LedgerChange): Promise<boolean> {
+    return isRenewal(change) ? this.#renewals.add(change) : this.#commitAlone(change)
+  }
+
+  async #readSituations(ids: string[]): Promise<(Situation | null)[]> {
+    const rows = await situationsQuery(this.#db)
+      .where(sql<boolean>`installation.installation_id = any(${ids})`)
+      .execute()
+    const found = new Map(
+      rows.map(toSituation).map(situation => [situation.installation.installationId, situation]),
+    )
+    return ids.map(id => found.get(id) ?? null)
+  }
+
+  async #renew(renewals: Renewal[]): Promise<(boolean | Error)[]> {
+    // Two of one installation cannot both be written; one statement would write either, or both at once.
+    const first = new Map(renewals.map(renewal => [renewal.installation.installationId, renewal]))
+    try {
+      const written = await writeRenewals(this.#db, [...first.values()])
+      return renewals.map(
+        renewal =>
+          first.get(renewal.installation.installationId) === renewal &&
+          written.has(renewal.installation.installationId),
+      )
+    } catch (error) {
+      if (!isRace(error)) throw error
+      return Promise.all(renewals.map(renewal => this.#commitAlone(renewal)))
+    }
+  }
+
+  async #commitAlone(change: LedgerChange): Promise<boolean> {
     try {
       await this.#transaction(db => applyChange(db, change))
       return true

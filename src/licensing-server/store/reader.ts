@@ -12,7 +12,7 @@ import type {
   TransferState,
 } from '../ledger/model.ts'
 import { factsOf, toCustomer, toInstallation, toKey, toPool, toTransfer } from './rows.ts'
-import { situationQuery, toSituation } from './situation.ts'
+import { situationsQuery, toSituation } from './situation.ts'
 import { type InstallationFilter, type LedgerReader, maxCandidates, pageSize } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,7 +23,7 @@ export class SqlReader implements LedgerReader {
 
   constructor(db: Kysely<Tables>) {
     this.#db = db
-    this.#situation = situationQuery(db).compile()
+    this.#situation = situationsQuery(db).where('installation.installation_id', '=', '').compile()
   }
 
   async customer(customerId: string): Promise<Customer | null> {

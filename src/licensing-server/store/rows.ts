@@ -107,6 +107,7 @@ export function toInstallation(row: Row<'installation'>): Installation {
     standing: row.standing as Standing,
     createdAt: row.created_at,
     licensedAt: row.licensed_at,
+    head: { sequence: row.event_sequence, hash: row.event_hash },
   }
 }
 
@@ -125,6 +126,8 @@ export function fromInstallation(of: Installation): NewRow<'installation'> {
     standing: of.standing,
     created_at: of.createdAt,
     licensed_at: of.licensedAt,
+    event_sequence: of.head.sequence,
+    event_hash: of.head.hash,
   }
 }
 

@@ -20,6 +20,8 @@ const columns = {
     'standing',
     'created_at',
     'licensed_at',
+    'event_sequence',
+    'event_hash',
   ],
   pool: ['pool_id', 'revision', 'customer_id', 'product', 'total', 'claimed', 'terms', 'created_at'],
   customer: ['customer_id', 'revision', 'name', 'representative', 'created_at'],
@@ -52,10 +54,10 @@ const columns = {
 type Joined = keyof typeof columns
 
 /**
- * One installation with its pool, customer, last issue and transfer, in one statement: so everything is as of
- * one instant, and costs one round trip. The parameter is the installation's id.
+ * Installations with their pools, customers, last issues and transfers, in one statement: so everything is as of
+ * one instant, and costs one round trip.
  */
-export function situationQuery(
+export function situationsQuery(
   db: Kysely<Tables>,
 ): SelectQueryBuilder<Tables, Joined, Record<string, unknown>> {
   const selections = Object.entries(columns).flatMap(([table, names]) =>
@@ -71,7 +73,6 @@ export function situationQuery(
         .onRef('transfer.from_installation_id', '=', 'installation.installation_id')
         .on('transfer.state', '<>', sql.lit('cancelled')),
     )
-    .where('installation.installation_id', '=', '')
   return query.select(selections as never[]) as never
 }
 

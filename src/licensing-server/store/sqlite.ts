@@ -1,10 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { type Kysely, Kysely as KyselyClass, SqliteDialect, sql } from 'kysely'
 import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
+import { Batcher } from './batcher.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
@@ -18,12 +19,6 @@ export interface SqliteOptions {
   /** How long to wait for another process that writes. */
   busyMs?: number
   now?: () => number
-}
-
-interface Waiting {
-  change: LedgerChange
-  resolve(written: boolean): void
-  reject(error: unknown): void
 }
 
 /** Opens the ledger in a file, and makes it where there is none. Several processes may share it on one machine. */
@@ -44,8 +39,7 @@ class SqliteLedger extends SqlReader implements LedgerStore {
   readonly #writer: Kysely<Tables>
   readonly #reader: Kysely<Tables>
   readonly #busyMs: number
-  #waiting: Waiting[] = []
-  #draining: Promise<void> | null = null
+  readonly #changes: Batcher<LedgerChange, boolean>
 
   constructor(path: string, busyMs: number) {
     const reader = kyselyOn(openDatabase(path))
@@ -54,6 +48,7 @@ class SqliteLedger extends SqlReader implements LedgerStore {
     this.#reader = reader
     this.#writer = kyselyOn(openDatabase(path))
     this.#busyMs = busyMs
+    this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes))
   }
 
   async migrate(now: number): Promise<void> {
@@ -61,31 +56,15 @@ class SqliteLedger extends SqlReader implements LedgerStore {
   }
 
   commit(change: LedgerChange): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, resolve, reject })
-      this.#draining ??= this.#drain()
-    })
+    return this.#changes.add(change)
   }
 
-  /** Writes what waits, many changes to a transaction: one fsync serves them all. */
-  async #drain(): Promise<void> {
-    await setImmediate()
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, maxBatch)
-      const settle: (() => void)[] = []
-      try {
-        await this.#write(async db => {
-          for (const { change, resolve, reject } of batch) {
-            const outcome = await applyApart(db, change)
-            settle.push(outcome instanceof Error ? () => reject(outcome) : () => resolve(outcome))
-          }
-        })
-        for (const done of settle) done()
-      } catch (error) {
-        for (const { reject } of batch) reject(error)
-      }
-    }
-    this.#draining = null
+  async #writeAll(changes: LedgerChange[]): Promise<(boolean | Error)[]> {
+    const outcomes: (boolean | Error)[] = []
+    await this.#write(async db => {
+      for (const change of changes) outcomes.push(await applyApart(db, change))
+    })
+    return outcomes
   }
 
   /** Runs `work` in a transaction that excludes all other writers. */
@@ -137,7 +116,7 @@ class SqliteLedger extends SqlReader implements LedgerStore {
   }
 
   async close(): Promise<void> {
-    await this.#draining
+    await this.#changes.idle()
     await this.#reader.destroy()
     await this.#writer.destroy()
   }

@@ -42,6 +42,8 @@ export interface Tables {
     standing: string
     created_at: number
     licensed_at: number
+    event_sequence: number
+    event_hash: string
   }
   /** The strong facts of each installation's machine, so that one can be found by any of them. */
   machine_fact: { fact: string; installation_id: string }

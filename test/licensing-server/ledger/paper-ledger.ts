@@ -1,9 +1,11 @@
 import {
+  type ChainHead,
   chainStart,
   openEvent,
   type SealedEvent,
   sealEvent,
 } from '../../../src/licensing-server/ledger/chain.ts'
+import { installationStream } from '../../../src/licensing-server/ledger/events.ts'
 import type {
   Customer,
   Installation,
@@ -47,13 +49,16 @@ export class PaperLedger {
       this.pools.set(claim.poolId, { ...before, claimed: before.claimed + claim.taken })
     }
     if (key !== undefined) put(this.keys, key.keyId, key)
-    if (installation !== undefined) put(this.installations, installation.installationId, installation)
     if (transfer !== undefined) put(this.transfers, transfer.transferId, transfer)
     if (issue !== undefined) this.issues.set(issue.installationId, issue)
-    for (const event of change.events) {
-      const head = this.events.findLast(({ stream }) => stream === event.stream) ?? chainStart
-      this.events.push(sealEvent(event, head))
-    }
+    for (const event of change.events) this.events.push(sealEvent(event, this.#endOf(event.stream)))
+    if (installation === undefined) return
+    const { sequence, hash } = this.#endOf(installationStream(installation.installationId))
+    put(this.installations, installation.installationId, { ...installation, head: { sequence, hash } })
+  }
+
+  #endOf(stream: string): ChainHead {
+    return this.events.findLast(event => event.stream === stream) ?? chainStart
   }
 
   situation(installationId: string): Situation {
@@ -92,7 +97,7 @@ export class PaperLedger {
         if (flaw !== null) flaws.push(flaw)
       }
       if (kind === 'installation')
-        return [...flaws, ...compareInstallation(installation, this.situation(id!))]
+        return [...flaws, ...compareInstallation(installation, this.situation(id!), head)]
       if (kind !== 'pool') return flaws
       const ofPool = <Row extends { poolId: string }>(all: Map<string, Row>) =>
         [...all.values()].filter(({ poolId }) => poolId === id)

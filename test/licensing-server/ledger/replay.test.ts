@@ -171,19 +171,25 @@ t.test('an installation as its events tell it', async t => {
   for (const event of events) t.equal(enterInstallationEvent(book, event), null)
   const issue = makeIssue({ licenseId: 'l2' })
   const situation = { customer, pool: makePool(), installation, issue, transfer: null }
-  t.strictSame(compareInstallation(book, situation), [])
+  const end = { sequence: 3, hash: 'of the third event' }
+  t.strictSame(compareInstallation(book, situation, end), [])
   t.strictSame(
-    compareInstallation(book, {
-      ...situation,
-      issue: null,
-      installation: { ...installation, state: 'active', standing: 'good', generation: 3, jkt: 'other' },
-    }),
+    compareInstallation(
+      book,
+      {
+        ...situation,
+        issue: null,
+        installation: { ...installation, state: 'active', standing: 'good', generation: 3, jkt: 'other' },
+      },
+      { ...end, sequence: 2 },
+    ),
     [
       'generation: the row says 3, the events say 2',
       'licenseId: the row says undefined, the events say l2',
       `jkt: the row says other, the events say ${jktOf('first')}`,
       'state: the row says active, the events say deactivated',
       'standing: the row says good, the events say clone-suspected',
+      'events: the row knows 3, there are 2',
     ],
   )
 })

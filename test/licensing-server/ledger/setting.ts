@@ -56,6 +56,7 @@ export function makeInstallation(changes: Partial<Installation> = {}): Installat
     standing: 'good',
     createdAt: now,
     licensedAt: now,
+    head: { sequence: 3, hash: 'of the third event' },
     ...changes,
   }
 }

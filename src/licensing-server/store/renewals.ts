@@ -1,0 +1,90 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { LedgerChange } from '../ledger/model.ts'
+import { sealOwnStream } from './own-stream.ts'
+import { fromInstallation, fromIssue } from './rows.ts'
+import type { Tables } from './tables.ts'
+
+/** What nearly every change is: a reactivation that claims nothing. Only one installation's own rows change. */
+export type Renewal = Required<Pick<LedgerChange, 'installation' | 'issue' | 'events'>>
+
+export function isRenewal(change: LedgerChange): change is Renewal {
+  const { installation, issue, events, machineChanged, ...others } = change
+  if (installation === undefined || installation.revision === 0 || issue === undefined) return false
+  if (machineChanged === true || Object.values(others).some(other => other !== undefined)) return false
+  return sealOwnStream(change).others.length === 0
+}
+
+const renewed = [
+  'units',
+  'generation',
+  'jkt',
+  'fingerprint',
+  'hostname',
+  'version',
+  'state',
+  'standing',
+  'licensed_at',
+  'event_sequence',
+  'event_hash',
+] as const
+const issued = [
+  'generation',
+  'license_id',
+  'request_id',
+  'request_digest',
+  'deactivated',
+  'license',
+  'issued_at',
+] as const
+
+const names = (columns: readonly string[], prefix = '') =>
+  sql.join(columns.map(column => sql.raw(`${prefix}${column}`)))
+const assignments = (columns: readonly string[], source: string): RawBuilder<unknown> =>
+  sql.join(columns.map(column => sql.raw(`${column} = ${source}.${column}`)))
+
+/**
+ * Writes many renewals in one statement, which is one round trip and one fsync for all of them. Returns the
+ * installations that were written; the others had another revision by now. PostgreSQL.
+ */
+export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Promise<Set<string>> {
+  const rows = renewals.map(({ installation, issue, events }) => {
+    const sealed = sealOwnStream({ installation, events })
+    return {
+      ...fromInstallation(sealed.installation ?? installation),
+      ...fromIssue(issue),
+      revision: installation.revision,
+    }
+  })
+  const events = renewals.flatMap(({ installation, events: told }) =>
+    sealOwnStream({ installation, events: told }).sealed.map(event => ({
+      installation_id: installation.installationId,
+      ...event,
+    })),
+  )
+  const { rows: written } = await sql<{ installation_id: string }>`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(rows)}::json) as row (
+        installation_id text, revision bigint, units bigint, generation bigint, jkt text, fingerprint text,
+        hostname text, version text, state text, standing text, licensed_at bigint, event_sequence bigint,
+        event_hash text, license_id text, request_id text, request_digest text, deactivated bigint,
+        license text, issued_at bigint)
+    ), renewed as (
+      update installation set revision = input.revision + 1, ${assignments(renewed, 'input')}
+      from input
+      where installation.installation_id = input.installation_id and installation.revision = input.revision
+      returning installation.installation_id
+    ), issued as (
+      insert into issue (installation_id, ${names(issued)})
+      select input.installation_id, ${names(issued, 'input.')} from input join renewed using (installation_id)
+      on conflict (installation_id) do update set ${assignments(issued, 'excluded')}
+    ), logged as (
+      insert into event (stream, sequence, body, hash)
+      select told.stream, told.sequence, told.body, told.hash
+      from json_to_recordset(${JSON.stringify(events)}::json)
+        as told (installation_id text, stream text, sequence bigint, body text, hash text)
+      join renewed using (installation_id)
+      order by told.stream, told.sequence
+    )
+    select installation_id from renewed`.execute(db)
+  return new Set(written.map(row => row.installation_id))
+}
