@@ -42,6 +42,7 @@ export class Rig implements CorePort {
   #toClient: string[] = []
   #opening = false
   #flushing = false
+  #pinged = false
   #wakeAt = Number.POSITIVE_INFINITY
 
   constructor(
@@ -67,6 +68,7 @@ export class Rig implements CorePort {
 
   ping(): void {
     this.pings++
+    this.#pinged = true
   }
 
   disconnect(code?: number): void {
@@ -115,6 +117,11 @@ export class Rig implements CorePort {
       return true
     }
     if (this.mute || this.peer === undefined) return false
+    if (this.#pinged) {
+      this.#pinged = false
+      this.core.heard(this.now)
+      return true
+    }
     return this.deliverToDaemon() || this.deliverToClient()
   }
 
@@ -184,6 +191,7 @@ export class Rig implements CorePort {
     this.#toDaemon = []
     this.#toClient = []
     this.#opening = false
+    this.#pinged = false
     this.peer?.leave()
     this.peer = undefined
   }
