@@ -16,6 +16,9 @@ export const apiPaths = {
   revocationLists: '/v1/revocation-lists',
 } as const
 
+/** Raised with every change that a client can notice; a first number other than that of the paths never comes. */
+export const apiVersion = '1.0.0'
+
 const strict = { additionalProperties: false } as const
 
 const request = Type.String({

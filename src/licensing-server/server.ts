@@ -80,7 +80,6 @@ export async function startLicensingServer(
       onlyProxies: onlyProxiesOf(config.listen),
       log,
       rare: new RareLog(logSameEveryMs, monotonicNow),
-      version,
     })
     const { enabled, host } = config.operations
     const operations = enabled

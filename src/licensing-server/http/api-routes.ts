@@ -22,6 +22,8 @@ export interface ApiParts extends Exchange {
 export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
   const app = instance.withTypeProvider<TypeBoxProvider>()
   const { service } = parts
+  for (const [name, schema] of Object.entries({ Problem, LicenseReply }))
+    app.addSchema({ ...schema, $id: name })
   app.post(
     apiPaths.activations,
     {
@@ -31,7 +33,7 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
         description:
           'Claims units of the pool of the installation key and answers with a signed license. A machine that is activated already is reactivated. Idempotent by the id of the request.',
         body: ActivationBody,
-        response: answers(LicenseReply, 'A signed license.'),
+        response: answers({ $ref: 'LicenseReply#' }, 'A signed license.'),
       },
     },
     async request => {
@@ -50,7 +52,10 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
         description:
           'Brings the latest terms and consumes nothing, or the difference where more sessions are asked for than the installation owns. Idempotent by the id of the request.',
         body: ReactivationBody,
-        response: answers(LicenseReply, 'A signed license; one that grants nothing where `deactivated`.'),
+        response: answers(
+          { $ref: 'LicenseReply#' },
+          'A signed license; one that grants nothing where `deactivated`.',
+        ),
       },
     },
     async request => {
@@ -92,10 +97,16 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
   )
 }
 
-function answers(schema: TSchema, description: string) {
+function answers(schema: TSchema | { $ref: string }, description: string) {
   const problem = {
     description: 'Refused, or not answered: see `code`.',
-    content: { 'application/problem+json': { schema: Problem } },
+    headers: {
+      'Retry-After': {
+        type: 'integer',
+        description: 'Seconds to wait before the same request is sent again; with 429 and 503.',
+      },
+    },
+    content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
   }
   return {
     200: { description, content: { 'application/json': { schema } } },

@@ -27,7 +27,6 @@ export interface AppParts extends ApiParts, ProbeParts {
   onlyProxies: BlockList | null
   log: Logger
   rare: RareLog
-  version: string
 }
 
 /** The public face of the licensing server: API and page, composed. Listening is left to the caller. */
@@ -69,7 +68,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const isPerson = page !== null && request.headers.accept?.includes('text/html') === true
     return isPerson ? sendProblemPage(page, request, reply, missing) : sendProblem(request, reply, missing)
   })
-  await registerOpenApi(app, parts.version)
+  await registerOpenApi(app)
   app.register(async scope => registerApi(scope, parts))
   registerProbes(app, parts)
   const { maxBodyBytes } = config.bounds

@@ -1,21 +1,27 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
+import { apiVersion } from '../../licensing-api/schemas.ts'
 import { httpProblems, refusalProblems } from './problems.ts'
 
 /** Describes the routes that are registered after it: `app.swagger()` is the document, `/openapi.json` serves it. */
-export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
+export async function registerOpenApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Licensing server',
-        version,
+        version: apiVersion,
         description: `${introduction}\n\n${listProblems()}`,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: '/' }],
+      // Requests are signed by themselves, and so are the answers.
+      security: [],
+      servers: [{ url: '/', description: 'This server' }],
     },
-    hideUntagged: false,
+    // Schemas keep their names, and are written once.
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, index) => String(schema['$id'] ?? `schema-${index}`),
+    },
   })
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('application/json').send(JSON.stringify(app.swagger())),
