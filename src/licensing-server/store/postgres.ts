@@ -1,14 +1,14 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import { Fault, messageOf } from '../../errors.ts'
-import type { LedgerChange, Situation, StoredRevocationList } from '../ledger/model.ts'
+import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
+import { BatchingReader, maxBatch } from './batching-reader.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
 import { isRenewal, type Renewal, writeRenewals } from './renewals.ts'
-import { situationsQuery, toSituation } from './situation.ts'
 import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -21,9 +21,6 @@ export interface PostgresOptions {
   /** Told of connections that break while nobody uses them. */
   onProblem?: (problem: Fault) => void
 }
-
-/** Installations that are read, and renewals that are written, in one statement at most. */
-const maxBatch = 64
 
 /** Held while the schema is changed, so that servers that start together do it one after the other. */
 const migrationLock = 7_426_198_304
@@ -97,21 +94,14 @@ function preparing(pool: pg.Pool): PostgresPool {
   }
 }
 
-class PostgresLedger extends SqlReader implements LedgerStore {
+class PostgresLedger extends BatchingReader implements LedgerStore {
   readonly #db: Kysely<Tables>
-  readonly #situations: Batcher<string, Situation | null>
   readonly #renewals: Batcher<Renewal, boolean>
-  readonly #revocationLists: Batcher<null, StoredRevocationList[]>
 
   constructor(db: Kysely<Tables>) {
-    super(db)
+    super(db, sql`installation.installation_id = any(${[]})`, ids => ids)
     this.#db = db
-    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids))
     this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals))
-    this.#revocationLists = new Batcher(maxBatch, async askers => {
-      const lists = await super.revocationLists()
-      return askers.map(() => lists)
-    })
   }
 
   async migrate(now: number): Promise<void> {
@@ -121,26 +111,8 @@ class PostgresLedger extends SqlReader implements LedgerStore {
     })
   }
 
-  override situation(installationId: string): Promise<Situation | null> {
-    return this.#situations.add(installationId)
-  }
-
-  override revocationLists(): Promise<StoredRevocationList[]> {
-    return this.#revocationLists.add(null)
-  }
-
   async commit(change: LedgerChange): Promise<boolean> {
     return isRenewal(change) ? this.#renewals.add(change) : this.#commitAlone(change)
-  }
-
-  async #readSituations(ids: string[]): Promise<(Situation | null)[]> {
-    const rows = await situationsQuery(this.#db)
-      .where(sql<boolean>`installation.installation_id = any(${ids})`)
-      .execute()
-    const found = new Map(
-      rows.map(toSituation).map(situation => [situation.installation.installationId, situation]),
-    )
-    return ids.map(id => found.get(id) ?? null)
   }
 
   async #renew(renewals: Renewal[]): Promise<(boolean | Error)[]> {

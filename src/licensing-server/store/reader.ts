@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { SealedEvent } from '../ledger/chain.ts'
 import type {
   Customer,
@@ -19,11 +19,9 @@ import type { Tables } from './tables.ts'
 /** Reads the ledger from either database. */
 export class SqlReader implements LedgerReader {
   readonly #db: Kysely<Tables>
-  readonly #situation: CompiledQuery
 
   constructor(db: Kysely<Tables>) {
     this.#db = db
-    this.#situation = situationsQuery(db).where('installation.installation_id', '=', '').compile()
   }
 
   async customer(customerId: string): Promise<Customer | null> {
@@ -87,11 +85,9 @@ export class SqlReader implements LedgerReader {
   }
 
   async situation(installationId: string): Promise<Situation | null> {
-    // Compiled once: it names some fifty columns, and every reactivation asks it.
-    const { rows } = await this.#db.executeQuery<Record<string, unknown>>({
-      ...this.#situation,
-      parameters: [installationId],
-    })
+    const rows = await situationsQuery(this.#db)
+      .where('installation.installation_id', '=', installationId)
+      .execute()
     return rows[0] === undefined ? null : toSituation(rows[0])
   }
 

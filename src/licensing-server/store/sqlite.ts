@@ -6,14 +6,12 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
+import { BatchingReader, maxBatch } from './batching-reader.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
 import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
-
-/** Changes that are written in one transaction at most: they share its price, and all wait for its end. */
-const maxBatch = 128
 
 export interface SqliteOptions {
   /** How long to wait for another process that writes. */
@@ -34,7 +32,7 @@ export async function openSqliteLedger(path: string, options: SqliteOptions = {}
   return store
 }
 
-class SqliteLedger extends SqlReader implements LedgerStore {
+class SqliteLedger extends BatchingReader implements LedgerStore {
   readonly #path: string
   readonly #writer: Kysely<Tables>
   readonly #reader: Kysely<Tables>
@@ -43,7 +41,8 @@ class SqliteLedger extends SqlReader implements LedgerStore {
 
   constructor(path: string, busyMs: number) {
     const reader = kyselyOn(openDatabase(path))
-    super(reader)
+    const among = sql<boolean>`installation.installation_id in (select value from json_each(${''}))`
+    super(reader, among, ids => JSON.stringify(ids))
     this.#path = path
     this.#reader = reader
     this.#writer = kyselyOn(openDatabase(path))
