@@ -13,3 +13,17 @@ export function interruption(): AbortController {
   process.on('SIGTERM', abort)
   return controller
 }
+
+/** Lets `act` be aborted by Ctrl-C or SIGTERM, and leaves both as they were. */
+export async function interruptible<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const abort = () => controller.abort(new Error('it was interrupted'))
+  process.once('SIGINT', abort)
+  process.once('SIGTERM', abort)
+  try {
+    return await act(controller.signal)
+  } finally {
+    process.off('SIGINT', abort)
+    process.off('SIGTERM', abort)
+  }
+}

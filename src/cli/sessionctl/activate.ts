@@ -1,7 +1,7 @@
 import { Fault } from '../../errors.ts'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
 import { readOperatorFile, writeFileAtomically } from '../files.ts'
-import { interruption } from '../interruption.ts'
+import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
 import { readSecret } from '../read-secret.ts'
 import type { Terminal } from '../terminal.ts'
@@ -9,7 +9,7 @@ import { findConfig, findSocket, withDaemonFlags } from './find-daemon.ts'
 import { followDaemon } from './install-license.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
 import { followedLine, tellOutcome } from './outcome-view.ts'
-import { type OwnLicense, openOwnLicense } from './own-license.ts'
+import { type OwnLicense, withOwnLicense } from './own-license.ts'
 import { licensingServerOf, withServerFlag } from './server-flag.ts'
 import { sessionsOf, sessionsOption } from './sessions-option.ts'
 
@@ -41,16 +41,19 @@ export const activate = defineCommand({
     const licensed = licensedOf(args, config, terminal)
     const sessions = sessionsOf(args)
     if (args.requestFile !== undefined) {
-      const own = await openOwnLicense(config, licensed, terminal)
       const wish = { sessions, anew: args.anew, file: terminal.resolve(args.requestFile), json: args.json }
-      return closing(own, () => writeRequest(own, wish, terminal))
+      return withOwnLicense(config, licensed, terminal, own => writeRequest(own, wish, terminal))
     }
     const server = licensingServerOf(args, config, terminal)
     const key = await readInstallationKey(args.keyFile, terminal)
-    const own = await openOwnLicense(config, licensed, terminal)
-    const before = own.keeper.license
-    const outcome = await closing(own, () =>
-      own.exchange.activate(server, key, { sessions, signal: interruption().signal }),
+    const { outcome, before } = await withOwnLicense(
+      config,
+      licensed,
+      terminal,
+      async ({ keeper, exchange }) => ({
+        before: keeper.license,
+        outcome: await interruptible(signal => exchange.activate(server, key, { sessions, signal })),
+      }),
     )
     const code = tellOutcome(outcome, before, licensed.file, args.json, terminal)
     if (outcome.kind !== 'refreshed' || licensed.product !== 'call-services') return code
@@ -59,14 +62,6 @@ export const activate = defineCommand({
     return code
   },
 })
-
-async function closing<T>(own: OwnLicense, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act()
-  } finally {
-    own.close()
-  }
-}
 
 async function readInstallationKey(file: string | undefined, terminal: Terminal): Promise<string> {
   const text =

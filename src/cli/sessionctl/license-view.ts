@@ -31,6 +31,9 @@ export function inForceLines(license: ResultOf<'license.get'>, terminal: Termina
       field('Issued', sayDate(license.issuedAt)),
       field('Expires', sayDate(license.expiresAt)),
       field('Grace ends', sayDate(license.graceEndsAt)),
+      ...(license.reactivationDueAt === null
+        ? []
+        : [field('Refresh by', sayDate(license.reactivationDueAt))]),
       field('Installation', `${license.installationId}, generation ${license.generation}`),
       field('License', license.licenseId),
     )

@@ -74,15 +74,19 @@ function grantLine(license: License, before: License | null): string {
     verb === 'Refreshed' && before !== null && before.maxSessions !== license.maxSessions
       ? ` (${before.maxSessions} before)`
       : ''
-  const what = license.product === 'studio' ? 'one seat' : `${license.maxSessions} sessions${raised}`
+  const what = license.product === 'studio' ? 'one seat' : `${sessionsText(license.maxSessions)}${raised}`
   return `${verb}: ${what} for ${license.customer.name}, ${until}; generation ${license.generation}.`
+}
+
+function sessionsText(number: number): string {
+  return number === 1 ? '1 session' : `${number} sessions`
 }
 
 /** Whether the daemon has taken the license that was written for it. */
 export function followedLine(outcome: InstallOutcome): string {
   switch (outcome.outcome) {
     case 'in-force':
-      return `In force: ${outcome.limit} sessions. ${outcome.message}`
+      return `In force: ${sessionsText(outcome.limit)}. ${outcome.message}`
     case 'not-running':
       return 'sessiond is not running; it takes the license when it starts.'
     case 'not-seen':

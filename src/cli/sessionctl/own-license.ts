@@ -19,7 +19,6 @@ import type { Terminal } from '../terminal.ts'
 export interface OwnLicense {
   readonly keeper: LicenseKeeper
   readonly exchange: Exchange
-  close(): void
 }
 
 /** The daemon has asked within this time, or something is wrong with it. */
@@ -28,15 +27,29 @@ const LOCK_POLL_MS = 100
 
 /**
  * Opens state, machine key and license of this machine, whether its daemon runs or not, and keeps the daemon from
- * talking to the licensing server meanwhile.
+ * talking to the licensing server while `act` does.
  *
  * @throws {Fault} those of trust, state and machine key; `exchange-busy` (retryable)
  */
-export async function openOwnLicense(
+export async function withOwnLicense<T>(
   config: Config,
   licensed: Licensed,
   terminal: Terminal,
-): Promise<OwnLicense> {
+  act: (own: OwnLicense) => Promise<T>,
+): Promise<T> {
+  const own = await open(config, licensed, terminal)
+  try {
+    return await act(own)
+  } finally {
+    own.close()
+  }
+}
+
+async function open(
+  config: Config,
+  licensed: Licensed,
+  terminal: Terminal,
+): Promise<OwnLicense & { close(): void }> {
   // Told as the fault that it is: the daemon only logs it, and goes on without a license.
   await readTrust(trustSourcesOf(config))
   makeFolder(config.stateDirectory, 0o700)

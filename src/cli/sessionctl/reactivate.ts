@@ -1,9 +1,9 @@
-import { interruption } from '../interruption.ts'
+import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
 import { tellOutcome } from './outcome-view.ts'
-import { openOwnLicense } from './own-license.ts'
+import { withOwnLicense } from './own-license.ts'
 import { licensingServerOf, withServerFlag } from './server-flag.ts'
 import { sessionsOf, sessionsOption } from './sessions-option.ts'
 
@@ -19,14 +19,10 @@ export const reactivate = defineCommand({
     const licensed = licensedOf(args, config, terminal)
     const sessions = sessionsOf(args)
     const server = licensingServerOf(args, config, terminal)
-    const own = await openOwnLicense(config, licensed, terminal)
-    try {
-      const before = own.keeper.license
-      const { signal } = interruption()
-      const outcome = await own.exchange.reactivate(server, { sessions, signal })
+    return withOwnLicense(config, licensed, terminal, async ({ keeper, exchange }) => {
+      const before = keeper.license
+      const outcome = await interruptible(signal => exchange.reactivate(server, { sessions, signal }))
       return tellOutcome(outcome, before, licensed.file, args.json, terminal)
-    } finally {
-      own.close()
-    }
+    })
   },
 })

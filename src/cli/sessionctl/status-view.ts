@@ -1,6 +1,7 @@
 import Table from 'cli-table3'
 import type { ResultOf } from '../../protocol/schemas.ts'
 import type { Terminal } from '../terminal.ts'
+import { reactivationText } from './reactivation-text.ts'
 
 type Status = ResultOf<'status.get'>
 type Style = Parameters<Terminal['style']>[0]
@@ -38,6 +39,7 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
   const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them waiting to be resumed`
   const lines = [
     `License      ${state}${mark}: ${license.message}`,
+    `Reactivation ${reactivationText(status.reactivation, terminal)}`,
     `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use, ${free} free${orphaned}; peak ${status.peak}`,
     `Granted      ${status.granted} since the start, ${status.released} released, ${status.leaked} leaked`,
     `Denied       ${deniedText(status.denied)}`,
