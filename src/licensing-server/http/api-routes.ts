@@ -20,10 +20,19 @@ export interface ApiParts extends Exchange {
 
 /** The API of machines. Each route calls one method of the service; what a machine may have is decided there. */
 export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
-  const app = instance.withTypeProvider<TypeBoxProvider>()
-  const { service } = parts
+  const app = typed(instance)
   for (const [name, schema] of Object.entries({ Problem, LicenseReply }))
     app.addSchema({ ...schema, $id: name })
+  registerActivation(app, parts)
+  registerReactivation(app, parts)
+  registerConfirmation(app, parts)
+  registerRevocationLists(app, parts)
+}
+
+const typed = (instance: FastifyInstance) => instance.withTypeProvider<TypeBoxProvider>()
+type Api = ReturnType<typeof typed>
+
+function registerActivation(app: Api, parts: ApiParts): void {
   app.post(
     apiPaths.activations,
     {
@@ -40,9 +49,12 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
       const { body } = request
       admitKey(parts, request, body)
       const options = { installationKey: body.installationKey, ...sessionsOf(body) }
-      return licenseReply(takeAnswer(parts, request, await service.activate(body.request, options)))
+      return licenseReply(takeAnswer(parts, request, await parts.service.activate(body.request, options)))
     },
   )
+}
+
+function registerReactivation(app: Api, parts: ApiParts): void {
   app.post(
     apiPaths.reactivations,
     {
@@ -61,10 +73,13 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
     async request => {
       const { body } = request
       admitKey(parts, request, { request: body.request, installationKey: '' })
-      const answer = await service.reactivate(body.request, sessionsOf(body))
+      const answer = await parts.service.reactivate(body.request, sessionsOf(body))
       return licenseReply(takeAnswer(parts, request, answer))
     },
   )
+}
+
+function registerConfirmation(app: Api, parts: ApiParts): void {
   app.post(
     apiPaths.deactivationConfirmations,
     {
@@ -79,10 +94,13 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
     async (request): Promise<ConfirmationReply> => {
       const { body } = request
       admitKey(parts, request, { request: body.request, installationKey: '' })
-      const answer = takeAnswer(parts, request, await service.confirmDeactivation(body.request))
+      const answer = takeAnswer(parts, request, await parts.service.confirmDeactivation(body.request))
       return { installationId: answer.installationId, repeated: answer.repeated }
     },
   )
+}
+
+function registerRevocationLists(app: Api, parts: ApiParts): void {
   app.get(
     apiPaths.revocationLists,
     {
@@ -93,7 +111,7 @@ export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
         response: answers(RevocationListsReply, 'One list of each root; often none.'),
       },
     },
-    async (): Promise<RevocationListsReply> => ({ revocationLists: await service.revocationLists() }),
+    async (): Promise<RevocationListsReply> => ({ revocationLists: await parts.service.revocationLists() }),
   )
 }
 
