@@ -73,7 +73,7 @@ const Ledger = Type.Object(
       description: 'Where the ledger is kept. Servers that share work share a PostgreSQL database.',
     }),
     connections: wholeNumber(10, 1, 1000, 'Most connections to PostgreSQL at one time.'),
-    timeoutMs: wholeNumber(10_000, 100, 600_000, 'How long PostgreSQL may take to answer.'),
+    timeoutMs: wholeNumber(10_000, 100, 600_000, 'How long the ledger may take to answer.'),
   },
   strict,
 )

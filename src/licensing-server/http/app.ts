@@ -78,8 +78,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 }
 
 /** Headers, log line and counts of every exchange. Bodies, keys and licenses appear in none of them. */
-function watchExchanges(app: FastifyInstance, { log, rare, metrics }: AppParts): void {
+function watchExchanges(app: FastifyInstance, { log, rare, metrics, isStopping }: AppParts): void {
   app.addHook('onRequest', async (request, reply) => beginExchange(request, reply))
+  app.addHook('onSend', async (_request, reply) => {
+    // Nobody is to send more on a connection that is about to be closed.
+    if (isStopping()) reply.header('connection', 'close')
+  })
   app.addHook('onResponse', async (request, reply) => {
     const { method, id: requestId, ip: address, outcome } = request
     const route = request.routeOptions.url ?? 'unmatched'
