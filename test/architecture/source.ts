@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, normalize, relative } from 'node:path'
 
 export const ROOT = new URL('../../', import.meta.url).pathname
@@ -25,8 +25,9 @@ const STRING_OR_COMMENT =
 const STATIC = /^(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]/gm
 const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
 
-/** Files below a folder of the project, by their path from its top; what is not committed is left out. */
+/** Files below a folder of the project, were there one, by their path from its top; what is built is left out. */
 export function filesBelow(folder: string, ends: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return []
   const left = new Set(['node_modules', 'dist', 'coverage', '.git', '.tap', '.demo'])
   const found: string[] = []
   for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
