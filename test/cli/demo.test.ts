@@ -1,9 +1,11 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { demoPaths } from '../../src/cli/demo/demo-paths.ts'
 import { setUpDemo } from '../../src/cli/demo/demo-setup.ts'
+import type { Terminal } from '../../src/cli/terminal.ts'
 import { loadConfig } from '../../src/daemon/config/load.ts'
+import type { License } from '../../src/license/document.ts'
 import { invoke } from './invoke.ts'
 import { RunningProgram, runProgram } from './programs.ts'
 import { shortFolder } from './vendor.ts'
@@ -12,6 +14,22 @@ import { shortFolder } from './vendor.ts'
 t.setTimeout(300_000)
 
 const DAY_MS = 86_400_000
+
+/** A terminal on which nothing may be said but by the test. */
+function silence(t: Test): Terminal {
+  const fail = (line = '') => void t.fail(line)
+  return {
+    environment: {},
+    workingDirectory: '/',
+    isInteractive: false,
+    columns: 100,
+    print: fail,
+    printJson: value => fail(JSON.stringify(value)),
+    say: fail,
+    style: (_, text) => text,
+    resolve: path => path,
+  }
+}
 
 t.test('the demonstration, and the commands that it prints', async t => {
   const cwd = shortFolder(t)
@@ -26,8 +44,8 @@ t.test('the demonstration, and the commands that it prints', async t => {
   const commands = [...demo.stderr.matchAll(/^ {2}npx sessionctl (.*)$/gm)].map(
     ([, words]) => words?.split(' ') ?? [],
   )
-  t.strictSame(commands, [['status'], ['hold', '3'], ['hold', '11']])
-  const [status = [], holdThree = [], holdEleven = []] = commands
+  t.strictSame(commands, [['status'], ['hold', '3'], ['hold', '11'], ['reactivate', '--sessions', '20']])
+  const [status = [], holdThree = [], holdEleven = [], raise = []] = commands
 
   const shown = await invoke('sessionctl', status, { cwd })
   t.equal(shown.code, 0, shown.stderr)
@@ -40,6 +58,14 @@ t.test('the demonstration, and the commands that it prints', async t => {
   })
   const eleven = await invoke('sessionctl', [...holdEleven, '--for', '0'], { cwd })
   t.match(eleven, { code: 3, stderr: /^10 granted, 1 denied\.$/m, stdout: /-11 {2}denied: limit-reached\n$/ })
+
+  // The license comes from a real licensing server, which is asked again like any other.
+  t.match(shown.stdout, /^Reactivation by sessiond, next .*; last .*: refreshed$/m)
+  const raised = await invoke('sessionctl', raise, { cwd })
+  t.match(raised, { code: 0, stderr: /^Refreshed: 20 sessions \(10 before\) for Demonstration, until /m })
+  t.match(await invoke('sessionctl', [...holdEleven, '--for', '0'], { cwd }), { code: 0 })
+  const page = /manual-activation page: (http:\/\/127\.0\.0\.1:\d+\/)/.exec(demo.stderr)?.[1] ?? ''
+  t.match(await (await fetch(page)).text(), /<h1/)
 
   const second = await runProgram('sessiond', ['demo'], { cwd })
   t.match(second, { code: 1, stderr: /error: This demonstration runs already/ })
@@ -56,24 +82,33 @@ t.test('the demonstration, and the commands that it prints', async t => {
   t.strictSame(readFileSync(join(cwd, '.demo/state/license.jws')), license, 'the license is used again')
 })
 
+/** Prepares a demonstration at some time, and stops its vendor. */
+async function prepare(t: Test, folder: string, sessions: number, now: number): Promise<License> {
+  const clocks = { wallNow: () => now, monotonicNow: () => performance.now() }
+  const { license, vendor } = await setUpDemo(folder, sessions, silence(t), clocks)
+  await vendor.stop('test')
+  return license
+}
+
 t.test('what is still good is used again, what is not is made anew', async t => {
   const folder = join(t.testdir(), '.demo')
   const now = Date.now()
-  const first = (await setUpDemo(folder, 10, now)).license
+  const first = await prepare(t, folder, 10, now)
   t.match(first, { demonstration: true, maxSessions: 10, generation: 1, product: 'call-services' })
-  t.strictSame((await setUpDemo(folder, 10, now + DAY_MS)).license, first)
+  t.strictSame(await prepare(t, folder, 10, now + DAY_MS), first)
+  t.strictSame(await prepare(t, folder, 5, now + DAY_MS), first, 'a claim is never lowered')
 
-  const expired = (await setUpDemo(folder, 10, now + 40 * DAY_MS)).license
-  t.match(expired, { installationId: first.installationId, generation: 2 })
-  const larger = (await setUpDemo(folder, 12, now + 40 * DAY_MS)).license
-  t.match(larger, { installationId: first.installationId, generation: 3, maxSessions: 12 })
-  const renewed = (await setUpDemo(folder, 12, now + 3 * 365 * DAY_MS)).license
+  const expired = await prepare(t, folder, 10, now + 40 * DAY_MS)
+  t.match(expired, { installationId: first.installationId, generation: 2, maxSessions: 10 })
+  const larger = await prepare(t, folder, 120, now + 41 * DAY_MS)
+  t.match(larger, { installationId: first.installationId, generation: 3, maxSessions: 120 })
+  const renewed = await prepare(t, folder, 120, now + 3 * 365 * DAY_MS)
   t.match(renewed, { installationId: first.installationId, generation: 4 }, 'with a new issuing certificate')
 
   writeFileSync(join(folder, 'authority/issuing/issuing.pem'), 'damaged')
   writeFileSync(join(folder, 'authority/root/root.pem'), 'damaged')
-  const anew = (await setUpDemo(folder, 12, now)).license
-  t.match(anew, { generation: 1 })
+  const anew = await prepare(t, folder, 12, now + 3 * 365 * DAY_MS + 1000)
+  t.match(anew, { generation: 1, maxSessions: 12 })
   t.not(anew.installationId, first.installationId, 'a new authority knows no earlier installation')
 })
 
@@ -84,7 +119,8 @@ t.test('a folder that is too deep for a socket', async t => {
   t.notOk(demoPaths('/srv/clone/.demo').isSocketElsewhere)
 
   const folder = join(t.testdir(), 'd'.repeat(100), '.demo')
-  const { paths } = await setUpDemo(folder, 3, Date.now())
+  const { paths, vendor } = await setUpDemo(folder, 3, silence(t))
+  await vendor.stop('test')
   const { config } = loadConfig({ file: paths.config, environment: {}, workingDirectory: '/' })
   t.equal(config.listen.unix.path, paths.socket)
   t.equal(config.stateDirectory, paths.state)
@@ -93,6 +129,6 @@ t.test('a folder that is too deep for a socket', async t => {
 t.test('a folder that others may write is refused', async t => {
   const folder = t.testdir({ '.demo': {} })
   chmodSync(join(folder, '.demo'), 0o777)
-  await t.rejects(setUpDemo(join(folder, '.demo'), 3, Date.now()), { code: 'demo-folder-unsafe' })
+  await t.rejects(setUpDemo(join(folder, '.demo'), 3, silence(t)), { code: 'demo-folder-unsafe' })
   t.notOk(existsSync(join(folder, '.demo', 'authority')))
 })

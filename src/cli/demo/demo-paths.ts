@@ -13,7 +13,8 @@ export interface DemoPaths {
   state: string
   run: string
   license: string
-  request: string
+  ledger: string
+  installationKey: string
   config: string
   socket: string
   /** True where the folder is too deep for a Unix socket, which then lies in the system's temporary folder. */
@@ -32,7 +33,8 @@ export function demoPaths(folder: string): DemoPaths {
     state: join(folder, 'state'),
     run,
     license: join(folder, 'state', 'license.jws'),
-    request: join(folder, 'request.jws'),
+    ledger: join(folder, 'ledger.sqlite'),
+    installationKey: join(folder, 'installation.key'),
     config: join(folder, 'sessiond.yaml'),
     socket: isSocketElsewhere ? far : near,
     isSocketElsewhere,

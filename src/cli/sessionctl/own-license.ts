@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { systemClocks } from '../../daemon/clocks.ts'
+import { type Clocks, systemClocks } from '../../daemon/clocks.ts'
 import type { Config } from '../../daemon/config/schema.ts'
 import { openState } from '../../daemon/databases.ts'
 import { type Licensed, LicenseKeeper } from '../../daemon/license/license-keeper.ts'
@@ -36,8 +36,9 @@ export async function withOwnLicense<T>(
   licensed: Licensed,
   terminal: Terminal,
   act: (own: OwnLicense) => Promise<T>,
+  clocks: Clocks = systemClocks,
 ): Promise<T> {
-  const own = await open(config, licensed, terminal)
+  const own = await open(config, licensed, terminal, clocks)
   try {
     return await act(own)
   } finally {
@@ -49,6 +50,7 @@ async function open(
   config: Config,
   licensed: Licensed,
   terminal: Terminal,
+  clocks: Clocks,
 ): Promise<OwnLicense & { close(): void }> {
   // Told as the fault that it is: the daemon only logs it, and goes on without a license.
   await readTrust(trustSourcesOf(config))
@@ -60,12 +62,12 @@ async function open(
     state = openState(config.stateDirectory, log)
     giveToOwnerAround(join(config.stateDirectory, 'state.db'))
     const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
-    const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks: systemClocks, log })
+    const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks, log })
     const exchange = new Exchange({
       installation: keeper,
       identify: () => readIdentity(config),
       book: new RecordBook(state, licensed.product),
-      now: systemClocks.wallNow,
+      now: clocks.wallNow,
       onProblem: ({ message }) => terminal.say(`warning: a revocation list was not kept. ${message}`),
     })
     return { keeper, exchange, close: () => closeAll(state, unlock) }

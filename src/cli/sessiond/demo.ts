@@ -6,12 +6,13 @@ import { demoPaths } from '../demo/demo-paths.ts'
 import type { Demo } from '../demo/demo-setup.ts'
 import { defineCommand } from '../program.ts'
 import { knock } from '../sessionctl/reach-daemon.ts'
+import { sessionsOf } from '../sessionctl/sessions-option.ts'
 import type { Terminal } from '../terminal.ts'
 import { serve } from './serve.ts'
 
 export const demo = defineCommand({
   command: 'demo',
-  describe: 'Run a demonstration: a daemon with a license of its own for this machine',
+  describe: 'Run a demonstration: a licensing server, and a daemon with a license from it',
   builder: argv =>
     argv
       .option('dir', {
@@ -27,17 +28,26 @@ export const demo = defineCommand({
         describe: 'Sessions that the license is for',
       }),
   async run(args, terminal) {
+    const sessions = sessionsOf(args) ?? 10
     const folder = terminal.resolve(args.dir)
     await refuseSecond(demoPaths(folder).socket)
     terminal.say(`Preparing the demonstration in ${folder} …`)
     // Loaded late: the licensing server's part is of no use to `sessiond run`.
     const { setUpDemo } = await import('../demo/demo-setup.ts')
-    const made = await setUpDemo(folder, args.sessions, Date.now())
+    const made = await setUpDemo(folder, sessions, terminal)
     if (made.paths.isSocketElsewhere) {
       terminal.say(`The folder is too deep for a Unix socket, so that lies in ${made.paths.socket}.`)
     }
+    if (made.license.maxSessions > sessions) {
+      const owned = `This demonstration owns ${made.license.maxSessions} sessions already, and a claim is never lowered.`
+      terminal.say(`${owned} For another: npx sessiond demo --dir FOLDER`)
+    }
     const load = () => loadConfig({ file: made.paths.config, environment: {}, workingDirectory: folder })
-    return serve(load, () => sayNextSteps(made, terminal))
+    try {
+      return await serve(load, () => sayNextSteps(made, terminal))
+    } finally {
+      await made.vendor.stop('the demonstration ends')
+    }
   },
 })
 
@@ -53,7 +63,7 @@ async function refuseSecond(socket: string): Promise<void> {
   })
 }
 
-function sayNextSteps({ paths, license }: Demo, terminal: Terminal): void {
+function sayNextSteps({ paths, license, vendor }: Demo, terminal: Terminal): void {
   const where = relative(terminal.workingDirectory, paths.folder)
   // In the folder above .demo, sessionctl finds the demonstration by itself.
   const flag =
@@ -68,7 +78,9 @@ function sayNextSteps({ paths, license }: Demo, terminal: Terminal): void {
     `  npx sessionctl status${flag}`,
     `  npx sessionctl hold 3${flag}`,
     `  npx sessionctl hold ${more}${flag}`,
+    `  npx sessionctl reactivate --sessions ${license.maxSessions * 2}${flag}`,
     '',
+    `The licensing server of this demonstration, with its manual-activation page: ${vendor.url}/`,
     `Ctrl-C stops it. Everything it keeps is in ${where === '' ? paths.folder : where}.`,
     '',
   ]
