@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
+// A small young generation (MB): what requests leave behind is freed soon, and the daemon stays small under load.
 import { checkNode } from './node-version.ts'
 
 if (checkNode('sessiond')) {

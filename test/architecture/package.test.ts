@@ -20,7 +20,7 @@ function sourceOf(built: string): string {
 t.test('every program has its source, and can be started by its name', async t => {
   t.strictSame(Object.keys(bin), ['sessiond', 'sessionctl', 'licensing-server'])
   for (const [name, built] of Object.entries(bin)) {
-    t.match(readText(sourceOf(built)), /^#!\/usr\/bin\/env node\n/, name)
+    t.match(readText(sourceOf(built)), /^#!\/usr\/bin\/env (node|-S node( --[\w=-]+)+)\n/, name)
   }
 })
 

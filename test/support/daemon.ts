@@ -69,6 +69,8 @@ export interface ProcessOptions {
   readonly program?: string
   /** File descriptors that it may open. */
   readonly maxFiles?: number
+  /** Flags of Node.js. */
+  readonly nodeFlags?: readonly string[]
 }
 
 /** A daemon in a process of its own, that can be killed. */
@@ -81,8 +83,8 @@ export class DaemonProcess {
   stderr = ''
   readonly #startedAt = performance.now()
 
-  private constructor(site: Site, { program = SOURCE, maxFiles }: ProcessOptions) {
-    const run = [process.execPath, program, 'run', '--config', site.writeConfig()]
+  private constructor(site: Site, { program = SOURCE, maxFiles, nodeFlags = [] }: ProcessOptions) {
+    const run = [process.execPath, ...nodeFlags, program, 'run', '--config', site.writeConfig()]
     const limited = maxFiles === undefined ? run : ['prlimit', `--nofile=${maxFiles}`, ...run]
     this.child = spawn(limited[0]!, limited.slice(1), {
       env: { ...process.env, SESSIOND_CONFIG: '' },

@@ -1,12 +1,18 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { until } from './until.ts'
 
 const debianFolder = '/usr/lib/postgresql'
+
+/**
+ * Runs the server until standard input ends, which it does however the test ends, and then tidies up: no server
+ * outlives a test that crashed or was killed.
+ */
+const untilParentEnds = '"$@" & server=$!; cat > /dev/null; kill -INT $server; wait $server; rm -rf "$0"'
 
 /** Where the server's programs are; null where PostgreSQL is not installed. Debian keeps them out of PATH. */
 function findPrograms(): string | null {
@@ -42,8 +48,6 @@ export class TestPostgres {
     server.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text
     })
-    // The server is in a session of its own; it must not outlive a test that ends early.
-    process.on('exit', () => server.kill('SIGQUIT'))
   }
 
   /** Starts one on a fresh cluster. `settings` are lines of postgresql.conf, such as `fsync=off`. */
@@ -63,11 +67,11 @@ export class TestPostgres {
       'max_connections=100',
       ...settings,
     ]
-    const server = spawn(
-      join(programs, 'postgres'),
-      ['-D', cluster, ...given.flatMap(setting => ['-c', setting])],
-      { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-    )
+    const args = [join(programs, 'postgres'), '-D', cluster, ...given.flatMap(setting => ['-c', setting])]
+    const server = spawn('sh', ['-c', untilParentEnds, folder, ...args], {
+      ...options,
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
     const postgres = new TestPostgres(folder, server)
     await until('PostgreSQL answers', () => postgres.#answers(), 30_000).catch(error => {
       throw new Error(`${error.message}\n${postgres.#log}`)
@@ -107,9 +111,8 @@ export class TestPostgres {
   }
 
   async stop(): Promise<void> {
-    this.#server.kill('SIGINT')
+    this.#server.stdin?.end()
     await this.#exited
-    rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
