@@ -144,3 +144,15 @@ t.test('a database that goes away and comes back', { skip }, async t => {
   await holder.end()
   t.equal(codeOf(await machine.reactivate(vendor)), 'license')
 })
+
+t.test('activations of one customer wait for each other, not for connections', { skip }, async t => {
+  const postgres = await TestPostgres.start()
+  t.teardown(() => postgres.stop())
+  const store = await openPostgresLedger(await postgres.createDatabase(), { connections: 2 })
+  t.teardown(() => store.close())
+  const vendor = await Vendor.withCustomer(store)
+  const { poolId, key } = await vendor.pool(100)
+  const answers = await Promise.all(Array.from({ length: 60 }, () => new Machine().activate(vendor, key, 1)))
+  t.equal(answers.filter(({ kind }) => kind === 'license').length, 60)
+  t.equal(await vendor.claimed(poolId), 60)
+})

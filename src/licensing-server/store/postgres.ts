@@ -5,6 +5,7 @@ import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
 import { BatchingReader, maxBatch } from './batching-reader.ts'
+import { Gate } from './gate.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
@@ -43,9 +44,8 @@ export async function openPostgresLedger(url: string, options: PostgresOptions =
   })
   // Without a listener a database that restarts would end this process. The next query connects anew.
   pool.on('error', error => onProblem?.(faultOf(error) as Fault))
-  const store = new PostgresLedger(
-    new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }),
-  )
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+  const store = new PostgresLedger(db, connections)
   try {
     await store.migrate(now())
   } catch (error) {
@@ -97,10 +97,13 @@ function preparing(pool: pg.Pool): PostgresPool {
 class PostgresLedger extends BatchingReader implements LedgerStore {
   readonly #db: Kysely<Tables>
   readonly #renewals: Batcher<Renewal, boolean>
+  /** Claims of one customer wait for each other. Some connections are left for what need not wait. */
+  readonly #transactions: Gate
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, connections: number) {
     super(db, sql`installation.installation_id = any(${[]})`, ids => ids)
     this.#db = db
+    this.#transactions = new Gate(Math.max(1, Math.floor(connections / 2)))
     this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals))
   }
 
@@ -133,7 +136,7 @@ class PostgresLedger extends BatchingReader implements LedgerStore {
 
   async #commitAlone(change: LedgerChange): Promise<boolean> {
     try {
-      await this.#transaction(db => applyChange(db, change))
+      await this.#transactions.run(() => this.#transaction(db => applyChange(db, change)))
       return true
     } catch (error) {
       if (error instanceof Conflict || isRace(error)) return false
