@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { Compile } from 'typebox/compile'
 import { parse, stringify } from 'yaml'
 import { requestProblems } from '../../../src/license/request-problems.ts'
-import { apiPaths } from '../../../src/licensing-api/schemas.ts'
+import { apiPaths, LicenseReply, Problem, problemTypePrefix } from '../../../src/licensing-api/schemas.ts'
 import { httpProblems } from '../../../src/licensing-server/http/problems.ts'
 import { refusals } from '../../../src/licensing-server/ledger/refusals.ts'
 import { startSite } from './site.ts'
@@ -40,6 +41,17 @@ t.test('it describes every endpoint, body and answer', async t => {
     }
   }
   t.strictSame(Object.keys(document.components.schemas).sort(), ['LicenseReply', 'Problem'])
+})
+
+t.test('the examples of docs/licensing-api.md fit the schemas', async t => {
+  const manual = readFileSync(new URL('../../../docs/licensing-api.md', import.meta.url), 'utf8')
+  const examples = [...manual.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text]) =>
+    JSON.parse(text ?? ''),
+  )
+  t.equal(examples.length, 2)
+  t.ok(Compile(LicenseReply).Check(examples[0]))
+  t.ok(Compile(Problem).Check(examples[1]))
+  t.match(examples[1].type, new RegExp(`^${problemTypePrefix}${examples[1].code}$`))
 })
 
 t.test('it and docs/licensing-api.md name every problem', async t => {

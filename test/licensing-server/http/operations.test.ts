@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import t from 'tap'
 import { apiPaths } from '../../../src/licensing-api/schemas.ts'
@@ -66,6 +67,15 @@ t.test('what is counted', async t => {
   t.match(text, /^process_cpu_seconds_total /m)
   t.notMatch(text, /nodejs_active_\w+_total/)
   t.notMatch(text, /acme|placeplace/, 'no label has what others write in it')
+})
+
+t.test('docs/licensing-api.md names every metric and its labels', async t => {
+  const site = await startSite(t)
+  const { text } = await exchange(`${site.operationsUrl}/metrics`)
+  const families = [...text.matchAll(/^# TYPE licensing_server_(\w+) /gm)].map(([, name]) => name)
+  const manual = readFileSync(new URL('../../../docs/licensing-api.md', import.meta.url), 'utf8')
+  const rows = [...manual.matchAll(/^\| `(\w+)` \| (?:`[a-z]+`[^|]*)?\| [a-z1]/gm)].map(([, name]) => name)
+  t.strictSame(rows.sort(), families.sort())
 })
 
 t.test('scrapes that overlap get the format that each asked for', async t => {

@@ -251,6 +251,8 @@ t.test('people are told in a page what is not there, programs in JSON', async t 
   const person = await site.get('/licence', { accept: 'text/html,application/xhtml+xml' })
   t.equal(person.status, 404)
   t.match(person.text, /<h2 id="trouble">There is nothing at this address\.<\/h2>/)
+  t.match(person.text, 'The form to activate a machine is below.')
+  t.notMatch(person.text, 'openapi')
   t.equal((await site.get('/licence', { accept: '*/*' })).body.code, 'not-found')
   const off = await startSite(t, { page: { enabled: false } })
   t.equal((await off.get('/', { accept: 'text/html' })).body.code, 'not-found')

@@ -30,7 +30,7 @@ ${trouble === null ? null : errorSummary(trouble)}
 <li>
 <h2>On the machine: make the request</h2>
 ${commandLine('sessionctl activate --request-file request.jws')}
-<p>Copy <code>request.jws</code> to the device on which you read this. It holds no secret.</p>
+<p>Copy <code>request.jws</code> to the device on which you read this. It holds no secret. For a seat of Studio, add <code class="whole">--product studio</code>.</p>
 </li>
 <li>
 <h2>Here: send the request</h2>

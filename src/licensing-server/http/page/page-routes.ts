@@ -131,15 +131,26 @@ export function sendProblemPage(
   const field = fieldOfRefusal(code)
   return sendForm(look, reply, values, {
     heading: field === null ? title : 'No license was issued',
-    message: field === null ? detail : '',
-    hint: waitingHint(error) ?? hint,
+    message: field === null && detail !== title ? detail : '',
+    hint: waitingHint(error) ?? pageHints[code] ?? hint,
     errors: field === null ? [] : [{ field, message: detail }],
     representative: accountRepresentative ?? null,
     reference: `For whoever helps you: ${code}, request ${requestId}`,
   })
 }
 
-/** Hints of the API speak of a header, which nobody sees on a page. */
+const sendAgain = 'Fill the form in below, and send it again.'
+
+/** Where the hint of the API speaks of what nobody sees on a page. */
+const pageHints: Record<string, string> = {
+  'not-found': 'The form to activate a machine is below.',
+  'method-not-allowed': sendAgain,
+  'body-invalid': sendAgain,
+  'content-type-unsupported': sendAgain,
+  'length-required': sendAgain,
+}
+
+/** The API says it in a header. */
 function waitingHint({ problem, retryAfterSeconds }: ProblemError): string | null {
   if (retryAfterSeconds === null) return null
   if (problem.status === 429) return `Wait ${sayWait(retryAfterSeconds)}, then send the form again.`

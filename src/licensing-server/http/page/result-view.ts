@@ -53,7 +53,7 @@ function facts({ units, unit, deactivated }: LicenseAnswer, license: License): H
   return html`<dl class="facts">
 <div><dt>Customer</dt><dd>${customer.name}</dd></div>
 <div><dt>The machine owns</dt><dd>${deactivated ? 'nothing any more' : count(units, unit)}</dd></div>
-<div><dt>Valid</dt><dd>${deactivated ? 'for nothing' : end}</dd></div>
+${deactivated ? null : html`<div><dt>Valid</dt><dd>${end}</dd></div>`}
 <div><dt>Installation</dt><dd><code>${installationId}</code>, generation ${generation}</dd></div>
 <div><dt>License</dt><dd><code>${licenseId}</code></dd></div>
 </dl>`

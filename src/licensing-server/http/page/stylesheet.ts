@@ -37,7 +37,7 @@ code, pre, .mono, textarea { font-family: ui-monospace, SFMono-Regular, Menlo, C
 code { font-size: .92em; background: var(--code); border-radius: .25rem; padding: .1em .3em; overflow-wrap: anywhere; }
 pre { margin: 0 0 .75rem; padding: .7rem .9rem; background: var(--code); border-radius: .5rem; white-space: pre-wrap; overflow-x: auto; }
 pre code { background: none; padding: 0; user-select: all; }
-pre span { white-space: nowrap; }
+pre span, .whole { white-space: nowrap; }
 .steps { list-style: none; counter-reset: step; margin: 1.5rem 0 0; padding: 0; }
 .steps > li {
   counter-increment: step; position: relative; margin: 0 0 1rem; padding: 1.1rem 1.25rem 1rem 4rem;

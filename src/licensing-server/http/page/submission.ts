@@ -79,8 +79,7 @@ async function* partsOf(request: FastifyRequest, limits: Limits): AsyncGenerator
     // The parser says by a status what exceeds a bound; of what it cannot read at all it says nothing.
     if (error instanceof ProblemError || typeof (error as { statusCode?: unknown }).statusCode === 'number')
       throw error
-    const hint = 'Open the page again, and fill the form in once more.'
-    throw new ProblemError(httpProblem('body-invalid', 'The form was damaged on its way.', { hint }))
+    throw new ProblemError(httpProblem('body-invalid', 'The form was damaged on its way.'))
   }
 }
 
