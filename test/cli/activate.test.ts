@@ -1,15 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { verifyMachineRequest } from '../../src/license/machine-request.ts'
 import { startHere } from '../support/daemon.ts'
 import { until } from '../support/until.ts'
 import { startCustomer } from './customer-site.ts'
-
-const program = fileURLToPath(new URL('../../src/cli/sessionctl.ts', import.meta.url))
 
 t.test('a claim with a key from a file; a daemon that runs takes the license by itself', async t => {
   const { vendor, site, ctl, keyFile } = await startCustomer(t)
@@ -37,64 +32,6 @@ t.test('a claim with a key from a file; a daemon that runs takes the license by 
     const { stdout } = await ctl('status')
     return /^Reactivation by sessiond, next 20\d\d-.* UTC; last .* UTC: refreshed$/m.test(stdout)
   })
-})
-
-t.test('the key is nowhere afterwards, and never on the command line', async t => {
-  const { vendor, site, ctl, keyFile } = await startCustomer(t)
-  const { key } = await vendor.pool(100)
-  const name = keyFile(key)
-  const done = await ctl('activate', '--key-file', name, '--sessions', '1', '--json')
-  t.equal(done.code, 0)
-  rmSync(join(site.folder, name))
-  for (const spelling of [key, key.replaceAll('-', '')]) {
-    t.notMatch(done.stdout + done.stderr, spelling)
-    for (const file of readdirSync(site.folder, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile()) continue
-      const text = readFileSync(join(file.parentPath, file.name), 'latin1')
-      t.notOk(text.includes(spelling), file.name)
-    }
-  }
-  t.match(await ctl('activate', '--key', key), { code: 2, stderr: /Unknown argument: key/ })
-})
-
-t.test('a key from standard input', async t => {
-  const { vendor, site } = await startCustomer(t)
-  const { key } = await vendor.pool(100)
-  for (const args of [[], ['--key-file', '-']]) {
-    const all = [program, 'activate', '--sessions', '5', '--config', 'sessiond.yaml', ...args]
-    const child = spawn(process.execPath, all, { cwd: site.folder, stdio: ['pipe', 'ignore', 'pipe'] })
-    let stderr = ''
-    child.stderr.setEncoding('utf8').on('data', text => {
-      stderr += text
-    })
-    child.stdin.end(`${key}\n`)
-    const [code] = await once(child, 'close')
-    t.equal(code, 0, stderr)
-    t.match(stderr, /: 5 sessions for Acme/)
-  }
-})
-
-t.test('a key typed at the terminal is not shown', async t => {
-  const { vendor, site } = await startCustomer(t)
-  const { key } = await vendor.pool(100)
-  const command = `'${process.execPath}' '${program}' activate --sessions 5 --config sessiond.yaml`
-  // `script` gives the command a terminal of its own, whose output is ours.
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    cwd: site.folder,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  let screen = ''
-  child.stdout.setEncoding('utf8').on('data', text => {
-    const asked = screen.includes('Installation key')
-    screen += text
-    // A mistyped letter is taken back.
-    if (!asked && screen.includes('Installation key')) child.stdin.write(`x\u007f${key}\r`)
-  })
-  const [code] = await once(child, 'close')
-  t.equal(code, 0, screen)
-  t.match(screen, /Installation key \(it is not shown\): \r?\n/)
-  t.match(screen, /Activated: 5 sessions for Acme/)
-  t.notMatch(screen, key)
 })
 
 t.test('a refusal says what is left and whom to ask, and ends with 3', async t => {
@@ -191,53 +128,6 @@ t.test('a seat of Studio is claimed the same way, and no daemon is involved', as
   t.match(other, { code: 3, stderr: /other-product/ }, 'a key of another product')
   const elsewhere = await ctl(...args, '--product-version', '5.1', '--out', 'seat.jws')
   t.match(elsewhere, { code: 0, stderr: /seat\.jws/ })
-})
-
-t.test('the request by hand: the same until it is answered', async t => {
-  const { vendor, site, ctl } = await startCustomer(t)
-  const { key } = await vendor.pool(100)
-  const read = async (name: string) => {
-    const text = readFileSync(join(site.folder, name), 'utf8').trim()
-    const verdict = await verifyMachineRequest(text, Date.now())
-    if (!verdict.ok) throw new Error(verdict.problem.message)
-    return { text, request: verdict.request }
-  }
-  const made = await ctl('activate', '--request-file', 'r.jws', '--sessions', '4', '--json')
-  t.match(made, { code: 0, stderr: /The request of this machine is in .*r\.jws\.\nCarry it/ })
-  const first = await read('r.jws')
-  t.match(JSON.parse(made.stdout), {
-    requestId: first.request.requestId,
-    sessions: 4,
-    product: 'call-services',
-    generation: 0,
-  })
-  await ctl('activate', '--request-file', 'again.jws', '--sessions', '4')
-  t.equal((await read('again.jws')).text, first.text)
-  await ctl('activate', '--request-file', 'more.jws', '--sessions', '6')
-  const more = await read('more.jws')
-  t.strictSame(more.request.earlierRequestIds, [first.request.requestId])
-
-  const answer = await vendor.service.submit(more.text, { installationKey: key })
-  if (answer.kind !== 'license') throw new Error(answer.kind)
-  writeFileSync(join(site.folder, 'l.jws'), answer.license)
-  t.match(await ctl('license', 'install', 'l.jws'), { code: 0 })
-  await ctl('activate', '--request-file', 'next.jws')
-  t.match((await read('next.jws')).request, { generation: 1, sessions: null, earlierRequestIds: [] })
-
-  // Moved away: the file that is written next is the confirmation.
-  await vendor.admin.startTransfer(answer.installationId)
-  const last = await vendor.service.submit((await read('next.jws')).text)
-  if (last.kind !== 'license') throw new Error(last.kind)
-  writeFileSync(join(site.folder, 'd.jws'), last.license)
-  t.match(await ctl('license', 'install', 'd.jws'), { code: 0 })
-  const confirmation = await ctl('activate', '--request-file', 'c.jws')
-  t.match(confirmation.stderr, /The confirmation that this machine is deactivated is in/)
-  t.equal((await read('c.jws')).request.deactivationOf, last.licenseId)
-  t.equal((await vendor.service.submit((await read('c.jws')).text)).kind, 'confirmed')
-  await ctl('activate', '--request-file', 'anew.jws', '--anew')
-  t.equal((await read('anew.jws')).request.deactivationOf, null)
-  await ctl('activate', '--request-file', 'wish.jws', '--sessions', '2')
-  t.equal((await read('wish.jws')).request.deactivationOf, null, 'who names a number wants a license')
 })
 
 t.test('what root makes belongs to the user of the daemon', { skip: process.getuid?.() !== 0 }, async t => {

@@ -6,8 +6,11 @@ import { commandGroup, defineCommand } from '../program.ts'
 import { askDaemon } from './ask-daemon.ts'
 import { findConfig, findSocket, withDaemonFlags } from './find-daemon.ts'
 import { installLicense } from './install-license.ts'
+import { installStudio } from './install-studio.ts'
+import { keepRevocations } from './keep-revocations.ts'
 import { verifyContext } from './license-context.ts'
 import { inForceLines, verdictJson, verdictLines } from './license-view.ts'
+import { licensedOf, withProductFlags } from './licensed-product.ts'
 
 const anyMachine = {
   type: 'boolean',
@@ -71,11 +74,16 @@ const install = defineCommand({
   command: 'install <file>',
   describe: 'Verify a license file and put it in force',
   builder: argv =>
-    withDaemonFlags(argv)
+    withProductFlags(withDaemonFlags(argv))
       .positional('file', { type: 'string', demandOption: true, describe: 'The license file' })
       .option('json', json),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
+    const licensed = licensedOf(args, config, terminal)
+    if (licensed.product === 'studio') {
+      const text = Buffer.from(readOperatorFile(terminal.resolve(args.file))).toString('utf8')
+      return installStudio(text, licensed, config, args.json, terminal)
+    }
     const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
     const outcome = await installLicense(readOperatorFile(terminal.resolve(args.file)), config, socket)
     if (args.json) terminal.printJson(outcome)
@@ -111,4 +119,9 @@ const install = defineCommand({
   },
 })
 
-export const license = commandGroup('license', 'Show, check and install licenses', [show, check, install])
+export const license = commandGroup('license', 'Show, check and install licenses', [
+  show,
+  check,
+  install,
+  keepRevocations,
+])

@@ -6,6 +6,9 @@ import { until } from '../support/until.ts'
 import { startCustomer } from './customer-site.ts'
 import { RunningProgram } from './programs.ts'
 
+// One of them is a process of its own, on a machine that may be busy.
+t.setTimeout(120_000)
+
 t.test('reactivate is a whole one-shot: a daemon that opens no connection takes what it brings', async t => {
   const { vendor, site, ctl, keyFile } = await startCustomer(t)
   const { key, poolId } = await vendor.pool(100)
