@@ -1,4 +1,5 @@
 // What the daemon is said to bear, tried on the program that ships.
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { buildProgram } from '../support/build.ts'
@@ -13,6 +14,8 @@ const PAIRS = 1_000_000
 const HELD = 100_000
 const MAX_HELD_MIB = 150
 const MAX_START_MS = 300
+/** An empty Node.js takes as long on a processor that it has for itself. */
+const EMPTY_NODE_MS = 50
 /** Of what is alive after a collection: a leak of two bytes a pair would show. */
 const MAX_LIVE_GROWTH_MIB = 1.5
 /** Of the whole process under load: V8 lets garbage lie for a while. */
@@ -103,19 +106,33 @@ t.test(`it listens within ${MAX_START_MS} ms`, async t => {
   await site.license()
   const wall: number[] = []
   const processor: number[] = []
+  const empty: number[] = []
   for (let start = 0; start < 7; start++) {
     const daemon = await DaemonProcess.start(t, site, { program, nodeFlags })
     wall.push(daemon.listensAfterMs)
     processor.push(processorMs(daemon.pid))
     await daemon.kill()
+    empty.push(emptyStartMs())
   }
-  const best = { wall: Math.min(...wall), processor: Math.min(...processor) }
+  const best = { wall: Math.min(...wall), processor: Math.min(...processor), empty: Math.min(...empty) }
   t.comment(
-    `best of ${wall.length}: ${best.wall.toFixed(0)} ms, of which ${best.processor} ms of a processor`,
+    `best of ${wall.length}: ${best.wall.toFixed(0)} ms by the clock, ${best.processor} ms of a processor; ` +
+      `an empty Node.js: ${best.empty.toFixed(0)} ms of a processor`,
   )
-  // Where others keep the machine busy, the wall clock tells of them; the time on a processor does not.
-  t.ok(Math.min(best.wall, best.processor) < MAX_START_MS, `${best.wall.toFixed(0)} ms`)
+  // Where others keep the machine busy, the clock tells of them. The time on a processor does not, but for
+  // the caches and cores that are shared; how much those cost, an empty Node.js shows.
+  const undisturbed = best.processor / Math.max(1, best.empty / EMPTY_NODE_MS)
+  t.ok(
+    Math.min(best.wall, undisturbed) < MAX_START_MS,
+    `${best.wall.toFixed(0)} ms, ${undisturbed.toFixed(0)} ms`,
+  )
 })
+
+/** What it costs to start Node.js for nothing, in milliseconds of a processor. */
+function emptyStartMs(): number {
+  const script = 'const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)'
+  return Number(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }))
+}
 
 /** User and system time of a process so far, of all its threads (fields 14 and 15 of proc_pid_stat(5)). */
 function processorMs(pid: number): number {
