@@ -12,7 +12,7 @@ import {
 } from '../../licensing-api/schemas.ts'
 import type { LicenseAnswer, LicensingService } from '../service.ts'
 import { admitKey, type Exchange, takeAnswer } from './exchange.ts'
-import type { TypeBoxProvider } from './typebox.ts'
+import { compileSerializer, compileValidator, type TypeBoxProvider } from './typebox.ts'
 
 export interface ApiParts extends Exchange {
   service: LicensingService
@@ -21,6 +21,9 @@ export interface ApiParts extends Exchange {
 /** The API of machines. Each route calls one method of the service; what a machine may have is decided there. */
 export function registerApi(instance: FastifyInstance, parts: ApiParts): void {
   const app = typed(instance)
+  // In this very scope: one that is given schemas of its own does not take the compilers of the one around it.
+  app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(compileSerializer)
   for (const [name, schema] of Object.entries({ Problem, LicenseReply }))
     app.addSchema({ ...schema, $id: name })
   registerActivation(app, parts)

@@ -16,7 +16,6 @@ import { registerOpenApi } from './openapi.ts'
 import { type PageParts, registerPage, sendProblemPage } from './page/page-routes.ts'
 import { type ProbeParts, registerProbes } from './probes.ts'
 import { httpProblem, ProblemError } from './problems.ts'
-import { compileSerializer, compileValidator } from './typebox.ts'
 
 export interface AppParts extends ApiParts, ProbeParts {
   config: Pick<Config, 'listen' | 'bounds'>
@@ -51,8 +50,6 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
       rare.say(code, heldBack => log.info({ code, heldBack }, 'what came was no request'))
     },
   })
-  app.setValidatorCompiler(compileValidator)
-  app.setSerializerCompiler(compileSerializer)
   app.removeContentTypeParser('text/plain')
   app.decorateRequest('outcome')
   app.decorateRequest('sender', '')
