@@ -281,6 +281,8 @@ export class SessionCounter {
     if (proven === null) return null
     const { adoptedAs } = proven
     if (adoptedAs !== null) return this.#resumeOne(client, adoptedAs) ? adoptedAs : null
+    // Law 1 comes first: a token cannot tell whether its session was released since.
+    if (this.inUse >= this.#policy.limit) return null
     const application = this.applications.restored(proven.application)
     const adopted = this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt))
     this.#adoptions.adopted(proven.lost, adopted)

@@ -131,7 +131,8 @@ export class Clients {
     const sealed = promises.sealed.get(token)
     if (sealed?.run !== run - 1 || now >= model.adoptUntil) return false
     const before = model.adopted.get(sealed.session.token)
-    return before === undefined || model.sessions.has(before)
+    // Law 1 comes before Law 3: the token cannot tell whether its session was released since.
+    return before === undefined ? model.sessions.size < model.policy.limit : model.sessions.has(before)
   }
 
   #adopt(connection: Connection, token: string, replacement: string | undefined): void {

@@ -331,6 +331,18 @@ t.test('sessions that were granted while the journal could not be written', asyn
     t.match(daemon.resume(daemon.connect(), token), { resumed: 0, unknown: [token] })
   })
 
+  t.test('never above the limit: their tokens do not tell whether they were released since', async t => {
+    const daemon = new Daemon({ limit: 2 })
+    const tokens = ['a', 'b', 'c'].map(key => {
+      const token = lost(daemon, key)
+      daemon.counter.release(token)
+      return token
+    })
+    daemon.crash(signer)
+    t.match(daemon.resume(daemon.connect(), ...tokens), { resumed: 2, unknown: [tokens[2]] })
+    t.equal(daemon.counter.inUse, 2)
+  })
+
   t.test('not after the window, not from an earlier run, not without a signature', async t => {
     const daemon = new Daemon()
     const token = lost(daemon)
