@@ -16,8 +16,9 @@ const MAX_LENGTH = 1000
  */
 export async function readSecret(prompt: string): Promise<string> {
   if (!stdin.isTTY) return (await text(stdin)).split('\n')[0]!.trim()
-  stderr.write(prompt)
+  // Before the prompt: whoever answers it at once is not shown either.
   stdin.setRawMode(true)
+  stderr.write(prompt)
   stdin.setEncoding('utf8')
   try {
     return await typedLine()

@@ -69,7 +69,7 @@ interface Parts {
   readonly config: Config
   readonly log: Logger
   readonly version: string
-  readonly bootId: string
+  readonly run: { readonly bootId: string; readonly instanceId: string }
   readonly journal: Journal
   readonly state: StateStore
   readonly keeper: LicenseKeeper
@@ -82,7 +82,7 @@ class Daemon implements RunningDaemon {
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
-  readonly #instanceId = randomBytes(8).toString('hex')
+  readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
   readonly #servers: Server[] = []
@@ -96,9 +96,9 @@ class Daemon implements RunningDaemon {
   static async open(config: Config, log: Logger, version: string, clocks: Clocks): Promise<Daemon> {
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
-    const bootId = readBootId()
+    const run = { bootId: readBootId(), instanceId: randomBytes(8).toString('hex') }
     // The journal first: whoever holds its lock is the daemon of this machine.
-    const journal = openJournal(config.runtimeDirectory, bootId, log)
+    const journal = openJournal(config.runtimeDirectory, run, log)
     let state: StateStore | null = null
     try {
       state = openState(config.stateDirectory, log)
@@ -109,7 +109,7 @@ class Daemon implements RunningDaemon {
         installation: keeper,
         identify: () => readIdentity(config),
       })
-      return new Daemon({ config, log, version, bootId, journal, state, keeper, reactivator })
+      return new Daemon({ config, log, version, run, journal, state, keeper, reactivator })
     } catch (error) {
       journal.close()
       state?.close()
@@ -118,13 +118,14 @@ class Daemon implements RunningDaemon {
   }
 
   private constructor(parts: Parts) {
-    const { config, log, version, bootId, journal, state, keeper } = parts
+    const { config, log, version, run, journal, state, keeper } = parts
+    const { instanceId } = run
+    this.#instanceId = instanceId
     this.#parts = parts
     this.#config = config
     this.#log = log
     this.addresses = { unix: config.listen.unix.path, tcp: null }
-    const instanceId = this.#instanceId
-    const signers = openTokenSigners(state, { instanceId, bootId })
+    const signers = openTokenSigners(state, run, journal)
     const policy = () => sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config)
     this.#counter = new SessionCounter({
       policy: policy(),
@@ -144,7 +145,7 @@ class Daemon implements RunningDaemon {
       watchProcess,
       now: monotonicNow,
       commit: () => journal.commit(this.#counter),
-      seal: grant => (journal.degraded ? sealToken(grant, signers.current, monotonicNow()) : grant.token),
+      seal: grant => (journal.degraded ? sealToken(grant, signers.current(), monotonicNow()) : grant.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
         connectionClosed: (cause, client) =>

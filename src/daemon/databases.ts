@@ -4,10 +4,14 @@ import type { Logger } from './log.ts'
 import { StateStore } from './state-store.ts'
 
 /** Opens the journal in the runtime directory; the operator hears in the log what becomes of it. */
-export function openJournal(directory: string, bootId: string, log: Logger): Journal {
+export function openJournal(
+  directory: string,
+  run: { readonly bootId: string; readonly instanceId: string },
+  log: Logger,
+): Journal {
   return new Journal({
     path: join(directory, 'journal.db'),
-    bootId,
+    ...run,
     wallNow: Date.now,
     events: {
       setAside: (movedTo, why) =>

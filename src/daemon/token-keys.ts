@@ -9,6 +9,9 @@ export interface KeyArchive {
 
 const KEY_BYTES = 32
 
+/** Who wrote the journal last, as it says itself; null where it does not. */
+type Stamp = { readonly instanceId: string; readonly era: number } | null
+
 /**
  * The signer of this run, and of the run before it on this boot of the machine (null where there was none):
  * only that one's tokens may still be adopted, and its sessions' times still compare.
@@ -16,13 +19,22 @@ const KEY_BYTES = 32
 export function openTokenSigners(
   archive: KeyArchive,
   run: { instanceId: string; bootId: string },
-): { current: TokenSigner; previous: TokenSigner | null } {
+  journal: { readonly era: number; readonly content: { readonly stamp: Stamp } },
+): { current: () => TokenSigner; previous: TokenSigner | null } {
   const key = Buffer.from(archive.read('token-key') ?? createKey(archive), 'base64url')
   const last = archive.read('last-run')
   archive.write('last-run', JSON.stringify(run))
   const before = last === null ? null : (JSON.parse(last) as typeof run)
-  const previous = before?.bootId === run.bootId ? { key, instanceId: before.instanceId } : null
-  return { current: { key, instanceId: run.instanceId }, previous }
+  const current = () => ({ key, instanceId: run.instanceId, era: journal.era })
+  if (before?.bootId !== run.bootId) return { current, previous: null }
+  const { instanceId } = before
+  return { current, previous: { key, instanceId, era: lastEra(instanceId, journal.content.stamp) } }
+}
+
+/** A run that is not in the journal's stamp never wrote it: all that it signed is newer. */
+function lastEra(instanceId: string, stamp: Stamp): number | null {
+  if (stamp === null) return null
+  return stamp.instanceId === instanceId ? stamp.era : 0
 }
 
 /** The token of a grant that the journal does not hold: it proves itself. */

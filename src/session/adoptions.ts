@@ -5,6 +5,9 @@ import { parseToken } from './token.ts'
 export interface LostSession extends SignedSession {
   /** Its slot and nonce: what names it, however the token around them looks. */
   readonly lost: string
+  readonly slot: number
+  /** Whether it was granted after all that the journal tells of. */
+  readonly isNewest: boolean
   /** The token under which it was adopted already, for a client that did not get the reply; else null. */
   readonly adoptedAs: string | null
 }
@@ -32,7 +35,8 @@ export class Adoptions {
     const session = verifySignedToken(token, parsed, this.#signer)
     if (session === null) return null
     const lost = token.slice(0, parsed.signatureAt)
-    return { ...session, lost, adoptedAs: this.#adopted.get(lost) ?? null }
+    const isNewest = this.#signer.era !== null
+    return { ...session, lost, slot: parsed.slot, isNewest, adoptedAs: this.#adopted.get(lost) ?? null }
   }
 
   adopted(lost: string, token: string): void {

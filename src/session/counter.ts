@@ -1,5 +1,5 @@
 import { refusalOf } from './admission.ts'
-import { Adoptions } from './adoptions.ts'
+import { Adoptions, type LostSession } from './adoptions.ts'
 import { type Application, type ApplicationTable, noTotals, type Totals } from './applications.ts'
 import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './client-table.ts'
 import { Holdings } from './holdings.ts'
@@ -250,8 +250,8 @@ export class SessionCounter {
     }
   }
 
-  #take(client: Client, application: Application, key: string, grantedAt: number): number {
-    const slot = this.#holdings.take(client, application, key, grantedAt)
+  #take(client: Client, application: Application, key: string, grantedAt: number, own = NONE): number {
+    const slot = this.#holdings.take(client, application, key, grantedAt, own)
     if (this.inUse > this.totals.peak) this.totals.peak = this.inUse
     return slot
   }
@@ -281,12 +281,27 @@ export class SessionCounter {
     if (proven === null) return null
     const { adoptedAs } = proven
     if (adoptedAs !== null) return this.#resumeOne(client, adoptedAs) ? adoptedAs : null
-    // Law 1 comes first: a token cannot tell whether its session was released since.
-    if (this.inUse >= this.#policy.limit) return null
+    const own = this.#slotFor(proven)
+    if (own === null) return null
     const application = this.applications.restored(proven.application)
-    const adopted = this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt))
+    const adopted = this.#holdings.tokenOf(this.#take(client, application, proven.key, proven.grantedAt, own))
     this.#adoptions.adopted(proven.lost, adopted)
     this.totals.adopted++
     return adopted
+  }
+
+  /**
+   * The slot for a lost session: its own, NONE for any, or null where it cannot be counted again. A token does
+   * not tell whether its session was released since, so Law 1 needs a bound: one session for each slot is never
+   * more than were held at once.
+   */
+  #slotFor({ slot, isNewest }: LostSession): number | null {
+    const isFull = this.inUse >= this.#policy.limit
+    const occupant = this.#holdings.occupant(slot)
+    if (occupant === 'none') return isFull && this.totals.granted > 0 ? null : slot
+    if (occupant === 'taken' || !isNewest) return isFull ? null : NONE
+    // The journal could not be told that what it has in this slot was released.
+    this.#end(slot, 'released')
+    return slot
   }
 }

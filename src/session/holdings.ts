@@ -58,6 +58,12 @@ export class Holdings {
     return same ? slot : NONE
   }
 
+  /** What is in a slot: nothing, a session of an earlier run that the journal told of, or one of this run. */
+  occupant(slot: number): 'none' | 'restored' | 'taken' {
+    if (!this.#slots.isLive(slot)) return 'none'
+    return this.#slots.isRestored(slot) ? 'restored' : 'taken'
+  }
+
   /** Sessions older than their application allows. */
   *tooOld(now: number): Generator<number> {
     if (!this.applications.anyHasMaxDuration) return
@@ -70,8 +76,10 @@ export class Holdings {
 
   // ---- the five changes
 
-  take(client: Client, application: Application, key: string, grantedAt: number): number {
-    const slot = this.#slots.take(client.held)
+  /** @param own a free slot to use; NONE for any. */
+  take(client: Client, application: Application, key: string, grantedAt: number, own = NONE): number {
+    if (own !== NONE) this.#slots.takeThis(own, client.held)
+    const slot = own === NONE ? this.#slots.take(client.held) : own
     this.#slots.nonceHigh[slot] = this.#nonces()
     this.#slots.nonceLow[slot] = this.#nonces()
     this.#fill(slot, client, application, key, grantedAt)

@@ -16,6 +16,11 @@ export interface TokenSigner {
   readonly key: Uint8Array
   /** The run of the daemon that signs. */
   readonly instanceId: string
+  /**
+   * How often the journal had been made whole in that run. What was signed in an earlier era is out of date: the
+   * journal told since what was held. Null where nobody knows, and every era counts.
+   */
+  readonly era: number | null
 }
 
 const MAC_BYTES = 16
@@ -25,14 +30,14 @@ const SEPARATOR = '\n'
 
 export function signToken(token: string, session: SignedSession, signer: TokenSigner): string {
   const { application, key, grantedAt } = session
-  const payload = [signer.instanceId, application, key, grantedAt].join(SEPARATOR)
+  const payload = [signer.instanceId, signer.era, application, key, grantedAt].join(SEPARATOR)
   const signed = `${token}.${Buffer.from(payload).toString('base64url')}`
   return `${signed}.${mac(signed, signer.key)}`
 }
 
 /**
  * The session that a signed token proves, or null where the signature is not ours or it was signed by another
- * run than `signer.instanceId`: only the run just before this one can have lost it.
+ * run or era than the signer's: only the last era of the run just before this one can have lost it.
  */
 export function verifySignedToken(
   token: string,
@@ -47,13 +52,10 @@ export function verifySignedToken(
   const expected = Buffer.from(mac(token.slice(0, dot), signer.key))
   if (claimed.length !== expected.length || !timingSafeEqual(claimed, expected)) return null
   const payload = Buffer.from(token.slice(parsed.signatureAt + 1, dot), 'base64url').toString()
-  const [instanceId, application, key, grantedAt] = payload.split(SEPARATOR) as [
-    string,
-    string,
-    string,
-    string,
-  ]
-  return instanceId === signer.instanceId ? { application, key, grantedAt: Number(grantedAt) } : null
+  const [instanceId, era, application, key, grantedAt] = payload.split(SEPARATOR)
+  if (instanceId !== signer.instanceId) return null
+  if (signer.era !== null && Number(era) !== signer.era) return null
+  return { application: application!, key: key!, grantedAt: Number(grantedAt) }
 }
 
 function mac(text: string, key: Uint8Array): string {

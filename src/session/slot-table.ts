@@ -13,6 +13,7 @@ export const NONE = -1
 const LIVE = 1
 const DIRTY = 2
 const JOURNALED = 4
+const RESTORED = 8
 
 const FIRST_CAPACITY = 1024
 
@@ -63,19 +64,34 @@ export class SlotTable<List extends SlotList = SlotList> {
     return this.#next[slot]!
   }
 
+  /** Whether a held slot is as `restore` found it in the journal: it was not granted since. */
+  isRestored(slot: number): boolean {
+    return (this.#flags[slot]! & RESTORED) !== 0
+  }
+
   /** Takes a free slot and puts it on `list`. The caller fills in the columns. */
   take(list: List): number {
-    const slot = this.#free.pop() ?? this.#grow()
+    let slot = this.#free.pop()
+    // What `takeThis` took is still among the free ones.
+    while (slot !== undefined && this.isLive(slot)) slot = this.#free.pop()
+    slot ??= this.#grow()
     this.#hold(slot, list)
     this.#touch(slot)
     return slot
+  }
+
+  /** As `take`, with this slot, which must be free. */
+  takeThis(slot: number, list: List): void {
+    while (this.#highest <= slot) this.#free.push(this.#grow())
+    this.#hold(slot, list)
+    this.#touch(slot)
   }
 
   /** Puts a slot that the journal names back to where it was. Call `rebuildFree` after the last. */
   restore(slot: number, list: List): void {
     while (this.#highest <= slot) this.#grow()
     this.#hold(slot, list)
-    this.#flags[slot] = LIVE | JOURNALED
+    this.#flags[slot] = LIVE | JOURNALED | RESTORED
   }
 
   /** Collects the gaps that `restore` left. */
@@ -87,7 +103,7 @@ export class SlotTable<List extends SlotList = SlotList> {
   free(slot: number): void {
     this.#unlink(slot)
     this.key[slot] = undefined
-    this.#flags[slot] = this.#flags[slot]! & ~LIVE
+    this.#flags[slot] = this.#flags[slot]! & ~(LIVE | RESTORED)
     this.#live--
     this.#free.push(slot)
     this.#touch(slot)
@@ -116,18 +132,20 @@ export class SlotTable<List extends SlotList = SlotList> {
 
   /** The journal has every change now. */
   changesWritten(): void {
-    for (const slot of this.#dirty) {
-      this.#flags[slot] = (this.#flags[slot]! & LIVE) !== 0 ? LIVE | JOURNALED : 0
-    }
+    for (const slot of this.#dirty) this.#settle(slot)
     this.#dirty.length = 0
   }
 
   /** The journal was written anew: it holds just the slots that are held now. */
   journalReplaced(): void {
-    for (let slot = 0; slot < this.#highest; slot++) {
-      this.#flags[slot] = (this.#flags[slot]! & LIVE) !== 0 ? LIVE | JOURNALED : 0
-    }
+    for (let slot = 0; slot < this.#highest; slot++) this.#settle(slot)
     this.#dirty.length = 0
+  }
+
+  /** The journal has the slot as it is. */
+  #settle(slot: number): void {
+    const flags = this.#flags[slot]!
+    this.#flags[slot] = (flags & LIVE) !== 0 ? (flags & RESTORED) | LIVE | JOURNALED : 0
   }
 
   #hold(slot: number, list: List): void {

@@ -73,18 +73,25 @@ t.test(
       read: (name: string) => kept.get(name) ?? null,
       write: (name: string, value: string) => void kept.set(name, value),
     }
-    const first = openTokenSigners(archive, { instanceId: 'run-1', bootId: 'boot-1' })
+    const journal = { era: 0, content: { stamp: { instanceId: 'run-1', era: 3 } } }
+    const first = openTokenSigners(archive, { instanceId: 'run-1', bootId: 'boot-1' }, journal)
     t.equal(first.previous, null)
-    t.equal(first.current.key.length, 32)
-    const second = openTokenSigners(archive, { instanceId: 'run-2', bootId: 'boot-1' })
-    t.same(second.previous, first.current)
-    t.same(second.current.key, first.current.key)
-    const third = openTokenSigners(archive, { instanceId: 'run-3', bootId: 'boot-2' })
+    t.equal(first.current().key.length, 32)
+    const second = openTokenSigners(archive, { instanceId: 'run-2', bootId: 'boot-1' }, journal)
+    t.same(second.previous, { ...first.current(), era: 3 })
+    t.same(second.current(), { ...first.current(), instanceId: 'run-2' })
+    const unwritten = { era: 0, content: { stamp: { instanceId: 'run-1', era: 3 } } }
+    const next = openTokenSigners(archive, { instanceId: 'run-3', bootId: 'boot-1' }, unwritten)
+    t.match(next.previous, { instanceId: 'run-2', era: 0 }, 'run-2 never wrote the journal')
+    const unknown = { era: 0, content: { stamp: null } }
+    const last = openTokenSigners(archive, { instanceId: 'run-4', bootId: 'boot-1' }, unknown)
+    t.match(last.previous, { instanceId: 'run-3', era: null })
+    const third = openTokenSigners(archive, { instanceId: 'run-5', bootId: 'boot-2' }, journal)
     t.equal(third.previous, null)
 
     const token = sealToken(
       { token: '5.AAAAAAAAAAAAAAAA', application: 'ivr', key: 'call' },
-      first.current,
+      { ...first.current(), era: 3 },
       12.5,
     )
     const parsed = parseToken(token)!
@@ -93,11 +100,11 @@ t.test(
       key: 'call',
       grantedAt: 12.5,
     })
-    t.equal(verifySignedToken(token, parsed, second.current), null)
+    t.equal(verifySignedToken(token, parsed, second.current()), null)
     t.ok(
       sealToken(
         { token: 'zzzzzz.AAAAAAAAAAAAAAAA', application: 'a'.repeat(63), key: 'k'.repeat(128) },
-        { ...first.current, instanceId: '0'.repeat(16) },
+        { ...first.current(), instanceId: '0'.repeat(16), era: 99_999 },
         1e9 + 0.123456,
       ).length <= 512,
     )

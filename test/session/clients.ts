@@ -125,14 +125,17 @@ export class Clients {
     }
   }
 
-  /** Only what the run just before this one signed, within the window, and once. */
+  /** Only what the run just before this one signed in its last era, within the window, and once. */
   #isAdoptable(token: string): boolean {
-    const { model, now, promises, run } = this.#world
+    const { model, now, promises, run, lastEra } = this.#world
     const sealed = promises.sealed.get(token)
-    if (sealed?.run !== run - 1 || now >= model.adoptUntil) return false
+    if (sealed?.run !== run - 1 || sealed.era !== lastEra || now >= model.adoptUntil) return false
     const before = model.adopted.get(sealed.session.token)
+    if (before !== undefined) return model.sessions.has(before)
     // Law 1 comes before Law 3: the token cannot tell whether its session was released since.
-    return before === undefined ? model.sessions.size < model.policy.limit : model.sessions.has(before)
+    if (model.sessions.size < model.policy.limit) return true
+    const occupant = model.inSlotOf(token)
+    return occupant === undefined ? model.granted === 0 : model.restored.has(occupant)
   }
 
   #adopt(connection: Connection, token: string, replacement: string | undefined): void {
@@ -142,6 +145,11 @@ export class Clients {
     const before = model.adopted.get(lost.token)
     if (before === undefined) {
       const { key, application, grantedAt } = lost
+      const occupant = model.inSlotOf(token)
+      if (occupant !== undefined && model.restored.has(occupant)) {
+        model.end(occupant, 'released')
+        promises.forgetEnded(model)
+      }
       if (model.withKey(connection.model, key).length > 0) connection.model.twins.add(key)
       this.#hold(connection, { token: replacement, key, application, grantedAt })
     } else {

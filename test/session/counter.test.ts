@@ -300,7 +300,7 @@ t.test('a token takes a session over from any client', async t => {
 })
 
 t.test('sessions that were granted while the journal could not be written', async t => {
-  const signer = { key: new Uint8Array(32).fill(1), instanceId: 'run-1' }
+  const signer = { key: new Uint8Array(32).fill(1), instanceId: 'run-1', era: 0 }
   const lost = (daemon: Daemon, key = 'a'): string => {
     const session = { application: 'ivr', key, grantedAt: daemon.now }
     return signToken(daemon.grant(daemon.connect(), key, 'ivr'), session, signer)
@@ -333,17 +333,70 @@ t.test('sessions that were granted while the journal could not be written', asyn
 
   t.test('never above the limit: their tokens do not tell whether they were released since', async t => {
     const daemon = new Daemon({ limit: 2 })
-    const tokens = ['a', 'b', 'c'].map(key => {
+    const tokens = ['a', 'b', 'c', 'd'].map(key => {
       const token = lost(daemon, key)
       daemon.counter.release(token)
       return token
     })
     daemon.crash(signer)
-    t.match(daemon.resume(daemon.connect(), ...tokens), { resumed: 2, unknown: [tokens[2]] })
+    t.match(daemon.resume(daemon.connect(), ...tokens), { resumed: 2, unknown: tokens.slice(2) })
     t.equal(daemon.counter.inUse, 2)
   })
 
-  t.test('not after the window, not from an earlier run, not without a signature', async t => {
+  t.test('in place of what the journal could not be told was released', async t => {
+    const daemon = new Daemon({ limit: 2 })
+    const before = ['a', 'b'].map(key => daemon.grant(daemon.connect(), key, 'ivr'))
+    daemon.commit()
+    for (const token of before) daemon.counter.release(token)
+    const tokens = [lost(daemon, 'c'), lost(daemon, 'd')]
+    daemon.crash(signer)
+    t.equal(daemon.counter.inUse, 2, 'the journal has the old ones')
+    t.match(daemon.resume(daemon.connect(), ...tokens), { resumed: 2, unknown: [] })
+    t.equal(daemon.counter.inUse, 2)
+    t.match(daemon.resume(daemon.connect(), ...before), { resumed: 0, unknown: before })
+    t.equal(daemon.counter.totals.ended.released, 2)
+  })
+
+  t.test(
+    'all of them where the limit was made smaller meanwhile, unless somebody was let in since',
+    async t => {
+      const daemon = new Daemon({ limit: 3 })
+      const tokens = ['a', 'b', 'c'].map(key => lost(daemon, key))
+      daemon.change({ limit: 1 })
+      daemon.crash(signer)
+      t.match(daemon.resume(daemon.connect(), ...tokens.slice(0, 2)), { resumed: 2 })
+      t.equal(daemon.refusal(daemon.connect(), 'd', 'ivr'), 'limit-reached')
+      daemon.change({ limit: 3 })
+      daemon.grant(daemon.connect(), 'e', 'ivr')
+      t.match(daemon.resume(daemon.connect(), tokens[2]!), { resumed: 0, unknown: [tokens[2]] })
+    },
+  )
+
+  t.test('beside those of this run, whose slots they cannot have', async t => {
+    const daemon = new Daemon({ limit: 4 })
+    const tokens = ['a', 'b'].map(key => lost(daemon, key))
+    daemon.crash(signer)
+    const granted = daemon.grant(daemon.connect(), 'c', 'ivr')
+    const { resumed } = daemon.resume(daemon.connect(), ...tokens)
+    t.equal(resumed, 2)
+    const others = ['d', 'e'].map(key => daemon.refusal(daemon.connect(), key, 'ivr'))
+    t.strictSame(others, [null, 'limit-reached'], 'the slots that are free are found')
+    t.equal(daemon.counter.release(granted), true)
+    t.equal(daemon.counter.inUse, 3)
+  })
+
+  t.test('without a word of the journal nothing of it gives way', async t => {
+    const daemon = new Daemon({ limit: 1 })
+    const before = daemon.grant(daemon.connect(), 'a', 'ivr')
+    daemon.commit()
+    daemon.counter.release(before)
+    const token = lost(daemon, 'b')
+    daemon.crash({ ...signer, era: null })
+    t.match(daemon.resume(daemon.connect(), token), { resumed: 0, unknown: [token] })
+    t.match(daemon.resume(daemon.connect(), before), { resumed: 1 })
+  })
+
+  t.test('not after the window, not from an earlier run or era, not without a signature', async t => {
     const daemon = new Daemon()
     const token = lost(daemon)
     const nothing = { resumed: 0, unknown: [token], replaced: {} }
@@ -351,6 +404,8 @@ t.test('sessions that were granted while the journal could not be written', asyn
     daemon.wait(WINDOW_MS)
     t.strictSame(daemon.resume(daemon.connect(), token), nothing)
     daemon.crash({ ...signer, instanceId: 'run-2' })
+    t.strictSame(daemon.resume(daemon.connect(), token), nothing)
+    daemon.crash({ ...signer, era: 1 })
     t.strictSame(daemon.resume(daemon.connect(), token), nothing)
     daemon.crash(null)
     t.strictSame(daemon.resume(daemon.connect(), token), nothing)

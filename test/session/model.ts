@@ -35,6 +35,8 @@ export class Model {
   readonly applications = new Set<string>()
   /** Plain token of a session that was lost in a crash to that of the one it came back as. */
   readonly adopted = new Map<string, string>()
+  /** Sessions of earlier runs, as the journal told of them. */
+  readonly restored = new Set<ModelSession>()
   readonly adoptUntil: number
   granted = 0
   peak: number
@@ -55,7 +57,9 @@ export class Model {
       const { client } = session
       const orphan = { deadline: this.adoptUntil, process: client.process }
       if (this.withKey(client, session.key).length > 0) client.twins.add(session.key)
-      this.sessions.set(session.token, { ...session, orphan })
+      const restored = { ...session, orphan }
+      this.sessions.set(session.token, restored)
+      this.restored.add(restored)
       this.applications.add(session.application)
     }
   }
@@ -82,6 +86,11 @@ export class Model {
   /** The held session that a token proves: what follows the nonce matters only for lost ones. */
   named(token: string): ModelSession | undefined {
     return this.sessions.get(token.split('.').slice(0, 2).join('.'))
+  }
+
+  inSlotOf(token: string): ModelSession | undefined {
+    const [slot] = token.split('.')
+    return [...this.sessions.values()].find(session => session.token.startsWith(`${slot}.`))
   }
 
   of(client: ModelClient): ModelSession[] {

@@ -184,6 +184,10 @@ export const PLANTED_BUGS: Record<string, Daemon> = {
   "a client resumes everybody's sessions": { start: options => new ResumeAllTakesEverybodys(options) },
   'a token is believed for its slot': { start: options => new SlotAloneProvesTheSession(options) },
   'a lost session is adopted however late': { start: options => new AdoptsHoweverLate(options) },
+  'a lost session is adopted though the journal knows better': {
+    start: ({ previousSigner, ...options }) =>
+      new SessionCounter({ ...options, previousSigner: previousSigner && { ...previousSigner, era: null } }),
+  },
   'a restart forgets the process of a client': { start: options => new RestartForgetsTheProcess(options) },
   'a restart leaves no time to resume': { start: options => new RestartGivesNoWindow(options) },
   'the journal keeps what was released': { start: options => new JournalKeepsWhatWasReleased(options) },

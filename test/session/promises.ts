@@ -13,13 +13,14 @@ interface Promised {
 /** What a token proves that was signed while the journal could not be written. */
 export interface Sealed {
   readonly run: number
+  readonly era: number
   readonly session: ModelSession
 }
 
 const KEY = new Uint8Array(32).fill(7)
 
-export function signerOf(run: number): TokenSigner {
-  return { key: KEY, instanceId: `run-${run}` }
+export function signerOf(run: number, era: number): TokenSigner {
+  return { key: KEY, instanceId: `run-${run}`, era }
 }
 
 /** What the clients were told, and so rely on. */
@@ -36,19 +37,19 @@ export class Promises {
   }
 
   /** The replies of the turn leave. */
-  reply(model: Model, run: number, journalWorks: boolean): void {
+  reply(model: Model, run: number, era: number, journalWorks: boolean): void {
     for (const session of this.#decided) {
       if (model.sessions.get(session.token) !== session) continue
-      const token = journalWorks ? session.token : this.#seal(session, run)
+      const token = journalWorks ? session.token : this.#seal(session, run, era)
       this.given.add(token)
       this.#promised.set(session.token, { token, lostIn: null })
     }
     this.#decided = []
   }
 
-  #seal(session: ModelSession, run: number): string {
-    const token = signToken(session.token, session, signerOf(run))
-    this.sealed.set(token, { run, session })
+  #seal(session: ModelSession, run: number, era: number): string {
+    const token = signToken(session.token, session, signerOf(run, era))
+    this.sealed.set(token, { run, era, session })
     return token
   }
 

@@ -3,17 +3,17 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Value } from 'typebox/value'
 import { Token } from '../../src/protocol/schemas.ts'
-import { signToken, verifySignedToken } from '../../src/session/signed-token.ts'
+import { signToken, type TokenSigner, verifySignedToken } from '../../src/session/signed-token.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
 import { parameters } from '../property.ts'
 import { randomNonce } from './setting.ts'
 
-const signer = { key: new Uint8Array(32).fill(9), instanceId: 'b0d3f5a2c19e4477' }
+const signer = { key: new Uint8Array(32).fill(9), instanceId: 'b0d3f5a2c19e4477', era: 0 }
 const session = { application: 'ivr', key: 'call-81f0@10.0.0.7', grantedAt: 12345.678 }
 const plain = formatToken(12, randomNonce(), randomNonce())
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-function verify(token: string, by = signer) {
+function verify(token: string, by: TokenSigner = signer) {
   const parsed = parseToken(token)
   return parsed === null ? null : verifySignedToken(token, parsed, by)
 }
@@ -24,10 +24,12 @@ t.test('a signed token proves its session', async t => {
   t.strictSame(verify(token), session)
 })
 
-t.test('another key or another run proves nothing', async t => {
+t.test('another key, another run or an earlier era proves nothing', async t => {
   const token = signToken(plain, session, signer)
   t.equal(verify(token, { ...signer, key: new Uint8Array(32) }), null)
   t.equal(verify(token, { ...signer, instanceId: 'b0d3f5a2c19e4478' }), null)
+  t.equal(verify(token, { ...signer, era: 1 }), null)
+  t.strictSame(verify(token, { ...signer, era: null }), session, 'unless nobody knows the era')
 })
 
 t.test('what is not whole proves nothing', async t => {

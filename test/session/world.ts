@@ -30,6 +30,9 @@ export class World {
   now = 1_000_000
   /** How often the daemon was started. */
   run = 1
+  /** How often the journal was made whole again in this run; and in the run before, when it crashed. */
+  #era = 0
+  lastEra = 0
   readonly promises = new Promises()
   readonly #journal = new MemoryJournal()
   readonly #clients = new Clients(this)
@@ -80,7 +83,7 @@ export class World {
   }
 
   #reply(): void {
-    this.promises.reply(this.model, this.run, this.#journalWorks)
+    this.promises.reply(this.model, this.run, this.#era, this.#journalWorks)
   }
 
   /** The daemon dies and is started again with what the journal holds. */
@@ -88,7 +91,9 @@ export class World {
     this.promises.crash(this.#committed, this.run)
     this.#clients.disconnected()
     const { policy } = this.model
-    this.counter = this.#start(policy, signerOf(this.run++))
+    this.counter = this.#start(policy, signerOf(this.run++, this.#era))
+    this.lastEra = this.#era
+    this.#era = 0
     this.model = new Model(policy, this.#committed, this.now)
     this.#committed = this.model.commit()
     this.#journalWorks = true
@@ -184,9 +189,11 @@ export class World {
         this.#journalWorks = false
         return
       case 'journal-heals':
-        if (!this.#journalWorks) this.#journal.rewrite(counter)
-        if (!this.#journalWorks) this.#journalIsWhole()
+        if (this.#journalWorks) return
+        this.#journal.rewrite(counter)
+        this.#journalIsWhole()
         this.#journalWorks = true
+        this.#era++
     }
   }
 

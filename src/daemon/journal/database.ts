@@ -32,9 +32,17 @@ export interface JournalContent {
   readonly sessions: SessionRecord[]
   /** Why not all of the file could be read, or null. */
   readonly flaw: string | null
+  /** Who wrote it; null where it does not say. */
+  readonly stamp: JournalStamp | null
 }
 
-export const EMPTY_CONTENT: JournalContent = { clients: [], sessions: [], flaw: null }
+/** The run of the daemon that writes the file, and how often it had to write all of it anew. */
+export interface JournalStamp {
+  readonly instanceId: string
+  readonly era: number
+}
+
+export const EMPTY_CONTENT: JournalContent = { clients: [], sessions: [], flaw: null, stamp: null }
 
 /**
  * The journal's file: SQLite in WAL mode without fsync, locked for this process alone. It has to survive the
@@ -86,22 +94,35 @@ export class JournalDatabase implements RecordSink {
 
   /** Reads what the file holds of this boot, as far as it can be read, and stamps the file with the boot. */
   load(bootId: string): JournalContent {
-    const row = this.#db.prepare("SELECT value FROM meta WHERE name = 'boot'").get() as
-      | { value: string }
-      | undefined
-    if (row?.value === bootId) return this.#read()
+    if (this.#meta('boot') === bootId) return this.#read()
     this.transaction(() => {
       this.clear()
-      this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('boot', ?)").run(bootId)
+      this.#setMeta('boot', bootId)
     })
     return EMPTY_CONTENT
+  }
+
+  /** Part of a transaction, or one of its own. */
+  stamp(stamp: JournalStamp): void {
+    this.#setMeta('stamp', JSON.stringify(stamp))
+  }
+
+  #meta(name: string): string | null {
+    const row = this.#db.prepare('SELECT value FROM meta WHERE name = ?').get(name)
+    return (row as { value: string } | undefined)?.value ?? null
+  }
+
+  #setMeta(name: string, value: string): void {
+    this.#db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(name, value)
   }
 
   #read(): JournalContent {
     const clients: ClientRecord[] = []
     const sessions: SessionRecord[] = []
     let flaw: string | null = null
+    let stamp: JournalStamp | null = null
     try {
+      stamp = readStamp(this.#meta('stamp'))
       for (const row of this.#db.prepare('SELECT * FROM clients').iterate()) {
         const client = readClient(row as Row)
         if (client !== null && comesAfter(client.index, clients.at(-1)?.index)) clients.push(client)
@@ -115,7 +136,7 @@ export class JournalDatabase implements RecordSink {
     } catch (error) {
       flaw = messageOf(error)
     }
-    return { clients, sessions, flaw }
+    return { clients, sessions, flaw, stamp }
   }
 
   /** Carries out `write` in one transaction: all of it is in the file afterwards, or nothing and it throws. */
@@ -176,6 +197,12 @@ function isIndex(value: unknown, end: number): value is number {
 /** Rows come in the order of their key. In a damaged tree one may come twice, which would be counted twice. */
 function comesAfter(key: number, before: number | undefined): boolean {
   return before === undefined || key > before
+}
+
+function readStamp(text: string | null): JournalStamp | null {
+  if (text === null) return null
+  const { instanceId, era } = JSON.parse(text) as { [Key in keyof JournalStamp]: unknown }
+  return typeof instanceId === 'string' && typeof era === 'number' ? { instanceId, era } : null
 }
 
 function readClient(row: Row): ClientRecord | null {

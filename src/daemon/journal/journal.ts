@@ -25,6 +25,8 @@ export interface JournalEvents {
 export interface JournalOptions {
   readonly path: string
   readonly bootId: string
+  /** This run of the daemon. */
+  readonly instanceId: string
   readonly wallNow: () => number
   readonly events: JournalEvents
 }
@@ -42,6 +44,7 @@ export class Journal {
   #content: JournalContent = EMPTY_CONTENT
   #mustRewrite = false
   #degraded = false
+  #era = 0
   #closed = false
 
   /** Throws `daemon-already-running` where another process holds the file; no other trouble stops the start. */
@@ -64,6 +67,11 @@ export class Journal {
 
   get degraded(): boolean {
     return this.#degraded
+  }
+
+  /** How often all of it had to be written anew: what was held before is in the file since. */
+  get era(): number {
+    return this.#era
   }
 
   /** What the file held of this boot when it was opened. */
@@ -137,14 +145,15 @@ export class Journal {
     try {
       this.#openFile()
       this.#content = this.#database!.load(bootId)
-      if (this.#content.flaw === null) return
-      throw new Fault('journal-damaged', this.#content.flaw)
+      if (this.#content.flaw !== null) throw new Fault('journal-damaged', this.#content.flaw)
+      this.#stamp()
     } catch (error) {
       if (classify(error) !== 'unusable') throw error
       this.#closeDatabase()
       events.setAside(setFileAside(path, wallNow()), messageOf(error))
       this.#openFile()
       this.#database!.load(bootId)
+      this.#stamp()
       this.#mustRewrite = true
     }
   }
@@ -155,13 +164,20 @@ export class Journal {
     this.#inode = inodeOf(path)
   }
 
+  #stamp(): void {
+    this.#database!.stamp({ instanceId: this.#options.instanceId, era: this.#era })
+  }
+
   #rewrite(state: Journalled): void {
     const database = this.#database!
+    const era = this.#era + 1
     database.transaction(() => {
       database.clear()
+      database.stamp({ instanceId: this.#options.instanceId, era })
       state.writeAll(database)
     })
     state.allWritten()
+    this.#era = era
     this.#mustRewrite = false
   }
 

@@ -9,14 +9,19 @@ export interface OpenedJournal {
   readonly heard: string[]
 }
 
-export function openJournal(path: string, bootId = 'boot-1', wallNow = Date.now): OpenedJournal {
+export function openJournal(
+  path: string,
+  bootId = 'boot-1',
+  wallNow = Date.now,
+  instanceId = 'run-1',
+): OpenedJournal {
   const heard: string[] = []
   const events: JournalEvents = {
     setAside: (movedTo, why) => heard.push(`set aside: ${movedTo}: ${why}`),
     degraded: why => heard.push(`degraded: ${why}`),
     healed: () => heard.push('healed'),
   }
-  return { journal: new Journal({ path, bootId, wallNow, events }), heard }
+  return { journal: new Journal({ path, bootId, instanceId, wallNow, events }), heard }
 }
 
 /** A counter without a bound to speak of, that a journal can follow. */

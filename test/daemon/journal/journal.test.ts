@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { EMPTY_CONTENT } from '../../../src/daemon/journal/database.ts'
 import { SmallDisk } from '../../support/small-disk.ts'
 import { hold, newCounter, openJournal, tokensAt, tokensIn } from './bench.ts'
 
@@ -60,7 +61,7 @@ t.test('what was committed is there after a crash, with all that is known of it'
     grantedAt: 1000.25,
   })
   next.journal.contentTaken()
-  t.strictSame(next.journal.content, { clients: [], sessions: [], flaw: null })
+  t.strictSame(next.journal.content, EMPTY_CONTENT)
   t.strictSame([heard, next.heard], [[], []])
   journal.close()
   next.journal.close()
@@ -283,6 +284,26 @@ t.test('a file that vanished, or was replaced, is lost; a new one is written who
   t.match(heard.at(-2), /^set aside/)
   journal.close()
   t.strictSame(tokensAt(path), tokens.sort())
+})
+
+t.test('it says who wrote it, and how often all of it had to be written anew', async t => {
+  const path = place(t)
+  const first = openJournal(path)
+  const counter = newCounter()
+  hold(counter, 'one', 1)
+  first.journal.commit(counter)
+  first.journal.close()
+  t.equal(first.journal.content.stamp, null)
+  const second = openJournal(path, 'boot-1', Date.now, 'run-2')
+  t.strictSame(second.journal.content.stamp, { instanceId: 'run-1', era: 0 })
+  second.journal.abandon()
+  second.journal.heal(counter)
+  t.equal(second.journal.era, 1)
+  second.journal.close()
+  const third = openJournal(path, 'boot-1', Date.now, 'run-3')
+  t.strictSame(third.journal.content.stamp, { instanceId: 'run-2', era: 1 })
+  t.equal(third.journal.content.sessions.length, 1)
+  third.journal.close()
 })
 
 t.test('where no file can be made it starts all the same, and heals when it can', async t => {
