@@ -239,15 +239,8 @@ export class SessionCounter {
   }
 
   #granted(slot: number, repeated: boolean): AcquireDecision {
-    const { inUse } = this
-    return {
-      granted: true,
-      repeated,
-      slot,
-      token: this.#holdings.tokenOf(slot),
-      inUse,
-      limit: this.#policy.limit,
-    }
+    const token = this.#holdings.tokenOf(slot)
+    return { granted: true, repeated, slot, token, inUse: this.inUse, limit: this.#policy.limit }
   }
 
   #take(client: Client, application: Application, key: string, grantedAt: number, own = NONE): number {
@@ -266,13 +259,8 @@ export class SessionCounter {
   }
 
   #ended(slot: number, cause: ReleaseCause): EndedSession {
-    const client = this.#holdings.clientOf(slot)
-    return {
-      client,
-      token: this.#holdings.tokenOf(slot),
-      key: this.#holdings.keyOf(slot),
-      cause,
-    }
+    const [client, token] = [this.#holdings.clientOf(slot), this.#holdings.tokenOf(slot)]
+    return { client, token, key: this.#holdings.keyOf(slot), cause }
   }
 
   /** Counts a session again that a crash lost, once, on the proof of its signature. Gives its new token. */
