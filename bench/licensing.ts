@@ -170,7 +170,7 @@ async function startServer(location: string, number: number): Promise<{ url: str
   }
   const file = join(directory, `server-${port}-${number}.yaml`)
   writeFileSync(file, JSON.stringify(config))
-  const program = join(root, 'dist/cli/licensing-server.js')
+  const program = join(root, 'dist/cli/licensing-server.cjs')
   const child = spawn(process.execPath, [program, 'run', '--config', file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })

@@ -29,7 +29,7 @@ export async function startEcho(name: 'ws-echo' | 'net-echo', directory: string)
 /** The daemon as shipped (`dist/`), with a demonstration license of its own. */
 export async function startSessiond(directory: string, sessions: number, name = 'sessiond'): Promise<Server> {
   const state = join(directory, name)
-  const program = join(root, 'dist/cli/sessiond.js')
+  const program = join(root, 'dist/cli/sessiond.cjs')
   const child = launch(process.execPath, [program, 'demo', '--dir', state, '--sessions', String(sessions)])
   const socket = join(state, 'run/sessiond.sock')
   await exists(socket, child)

@@ -16,7 +16,7 @@ const DENIED = 3
 const folder = mkdtempSync(join(tmpdir(), 'sessiond-smoke-'))
 
 function program(name: string): string {
-  return join(ROOT, 'dist', 'cli', `${name}.js`)
+  return join(ROOT, 'dist', 'cli', `${name}.cjs`)
 }
 
 function sessionctl(...args: string[]): { status: number | null; stdout: string; stderr: string } {

@@ -10,8 +10,8 @@ export function checkConfigOf<Config>(program: ProgramConfig<Config>): Command {
   return defineCommand({
     command: 'check-config',
     describe: 'Check the configuration and say what is wrong with it',
-    builder: argv =>
-      withConfigFlags(argv, program)
+    builder: (argv, isHelp) =>
+      withConfigFlags(argv, program, isHelp)
         .option('print', {
           type: 'boolean',
           default: false,

@@ -15,8 +15,16 @@ export interface ConfigArgs {
   config: string | undefined
 }
 
-/** `--config FILE` and a flag for each key of the configuration, such as `--log.level`. */
-export function withConfigFlags<Config>(argv: Argv, program: ProgramConfig<Config>): Argv<ConfigArgs> {
+/**
+ * `--config FILE` and a flag for each key of the configuration, such as `--log.level`.
+ *
+ * @param isHelp whether somebody will see them
+ */
+export function withConfigFlags<Config>(
+  argv: Argv,
+  program: ProgramConfig<Config>,
+  isHelp: boolean,
+): Argv<ConfigArgs> {
   let result = argv.option('config', {
     type: 'string',
     requiresArg: true,
@@ -24,7 +32,9 @@ export function withConfigFlags<Config>(argv: Argv, program: ProgramConfig<Confi
   })
   for (const { name, schema } of program.configKeys()) {
     const describe = schema.description ?? ''
-    result = result.option(name, { type: 'string', requiresArg: true, describe, group: 'Settings:' })
+    // yargs lays out its help on each run, for nobody: of all settings that took a seventh of the start.
+    const shown = isHelp ? { describe, group: 'Settings:' } : { hidden: true }
+    result = result.option(name, { type: 'string', requiresArg: true, ...shown })
   }
   return result
 }

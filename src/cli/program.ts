@@ -8,7 +8,8 @@ import { reportFault, type Terminal } from './terminal.ts'
 export interface CommandSpec<T> {
   command: string
   describe: string
-  builder(argv: Argv): Argv<T>
+  /** @param isHelp whether help or completion was asked for, which show the options */
+  builder(argv: Argv, isHelp: boolean): Argv<T>
   /** Returns the exit code; a fault is thrown. */
   run(args: ArgumentsCamelCase<T>, terminal: Terminal): ExitCode | Promise<ExitCode>
 }

@@ -2,7 +2,9 @@
 // A small young generation (MB): what requests leave behind is freed soon, and the daemon stays small under load.
 import { checkNode } from './node-version.ts'
 
-if (checkNode('sessiond')) {
+if (checkNode('sessiond')) void run()
+
+async function run(): Promise<void> {
   const { main } = await import('./sessiond/program.ts')
   const { processTerminal } = await import('./terminal.ts')
   process.exitCode = await main(process.argv.slice(2), processTerminal())

@@ -14,7 +14,7 @@ const { version, bin, exports, files } = JSON.parse(readText('package.json')) as
 
 /** The source of a file that the build makes. */
 function sourceOf(built: string): string {
-  return built.replace(/^(\.\/)?dist\//, 'src/').replace(/(\.d\.ts|\.js)$/, '.ts')
+  return built.replace(/^(\.\/)?dist\//, 'src/').replace(/(\.d\.ts|\.c?js)$/, '.ts')
 }
 
 t.test('every program has its source, and can be started by its name', async t => {

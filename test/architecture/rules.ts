@@ -5,6 +5,7 @@ import { type Import, partOf, type SourceFile } from './source.ts'
 /** For each part of `src/`, the parts that it may import. */
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
+  http: [],
   log: [],
   'rare-log': [],
   'write-file': ['errors'],
@@ -21,11 +22,12 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'session',
     'protocol',
     'errors',
+    'http',
     'log',
     'rare-log',
     'write-file',
   ],
-  'licensing-server': ['config', 'license', 'licensing-api', 'errors', 'log', 'rare-log'],
+  'licensing-server': ['config', 'license', 'licensing-api', 'errors', 'http', 'log', 'rare-log'],
   cli: [
     'config',
     'license',

@@ -17,5 +17,5 @@ export function buildProgram(name: string): string {
   const args = ['run', '--silent', 'bundle', '--', `--outdir=${join(folder, 'dist')}`]
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd: ROOT, encoding: 'utf8' })
   if (status !== 0) throw new Error(`The build failed: ${stdout}${stderr}`)
-  return join(folder, 'dist/cli/sessiond.js')
+  return join(folder, 'dist/cli/sessiond.cjs')
 }

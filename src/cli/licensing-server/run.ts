@@ -7,7 +7,7 @@ export const run = defineCommand({
   command: 'run',
   describe:
     'Run the licensing server in the foreground: the API for machines, and the manual-activation page',
-  builder: argv => withConfigFlags(argv, serverConfig),
+  builder: (argv, isHelp) => withConfigFlags(argv, serverConfig, isHelp),
   run(args, terminal) {
     const load = () => configOfArgs(args, terminal, serverConfig)
     return runService(load, async (config, log) => {

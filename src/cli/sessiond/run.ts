@@ -6,6 +6,6 @@ import { serve } from './serve.ts'
 export const run = defineCommand({
   command: 'run',
   describe: 'Run the daemon in the foreground',
-  builder: argv => withConfigFlags(argv, daemonConfig),
+  builder: (argv, isHelp) => withConfigFlags(argv, daemonConfig, isHelp),
   run: (args, terminal) => serve(() => configOfArgs(args, terminal, daemonConfig)),
 })

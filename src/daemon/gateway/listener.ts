@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { createServer, STATUS_CODES } from '../../http.ts'
 import { SUBPROTOCOL } from '../../protocol/codes.ts'
 import { type Door, judgeHandshake } from './handshake.ts'
 

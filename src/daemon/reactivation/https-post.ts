@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import http, { type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Fault, messageOf } from '../../errors.ts'
+import * as http from '../../http.ts'
 
 export interface PostSettings {
   /** Certificates (PEM) that alone are believed to be authorities; null: those of the system. */

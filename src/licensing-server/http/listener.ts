@@ -1,5 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { createServer } from '../../http.ts'
 import type { Config } from '../config/schema.ts'
 
 /** Certificate chain and key, PEM. */
