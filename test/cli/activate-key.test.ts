@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { programFile } from '../support/programs.ts'
 import { startCustomer } from './customer-site.ts'
 
 // Programs in processes of their own, on a machine that may be busy.
 t.setTimeout(120_000)
 
-const program = fileURLToPath(new URL('../../src/cli/sessionctl.ts', import.meta.url))
+const program = programFile('sessionctl')
 
 t.test('the key is nowhere afterwards, and never on the command line', async t => {
   const { vendor, site, ctl, keyFile } = await startCustomer(t)

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { type ProgramName, programFile, userEnvironment } from '../support/programs.ts'
 
-export type ProgramName = 'sessiond' | 'sessionctl' | 'licensing-server'
+export type { ProgramName }
 
 export interface RunOptions {
   cwd?: string
@@ -16,13 +16,7 @@ export interface Finished {
   stderr: string
 }
 
-/** The environment of the tests, without settings that a developer may have made for sessiond. */
-function cleanEnvironment(): Record<string, string | undefined> {
-  const names = Object.keys(process.env).filter(name => !name.startsWith('SESSIOND_'))
-  return Object.fromEntries(names.map(name => [name, process.env[name]]))
-}
-
-/** A program as users run it: a process of its own, from the sources. */
+/** A program as users run it: a process of its own. */
 export class RunningProgram {
   readonly child: ChildProcess
   stdout = ''
@@ -30,10 +24,9 @@ export class RunningProgram {
   readonly #finished: Promise<Finished>
 
   constructor(name: ProgramName, args: string[], options: RunOptions = {}) {
-    const file = fileURLToPath(new URL(`../../src/cli/${name}.ts`, import.meta.url))
-    this.child = spawn(process.execPath, [file, ...args], {
+    this.child = spawn(process.execPath, [programFile(name), ...args], {
       cwd: options.cwd,
-      env: { ...cleanEnvironment(), NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
+      env: { ...userEnvironment(), NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child.stdout?.on('data', chunk => {

@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { buildProgram } from '../support/build.ts'
 import { DaemonProcess } from '../support/daemon.ts'
+import { programFile } from '../support/programs.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 import { LoadClient } from './load-client.ts'
@@ -26,10 +26,8 @@ const REPORT_HEAP = new URL('report-heap.ts', import.meta.url).href
 /** Of the kernel's clock in which it counts the time of processes. */
 const TICK_MS = 10
 
-const program = buildProgram('capacity')
-
 /** The flags of Node.js with which the program starts itself, by its first line. */
-const nodeFlags = readFileSync(program, 'utf8').split('\n', 1)[0]!.match(/--\S+/g) ?? []
+const nodeFlags = readFileSync(programFile('sessiond'), 'utf8').split('\n', 1)[0]!.match(/--\S+/g) ?? []
 
 function mib(daemon: DaemonProcess): number {
   return daemon.memoryKib('VmRSS') / 1024
@@ -39,7 +37,6 @@ t.test(`${PAIRS} pairs of acquire and release leave the memory flat`, async t =>
   const site = new Site(t)
   await site.license({ maxSessions: 10_000 })
   const daemon = await DaemonProcess.start(t, site, {
-    program,
     nodeFlags: [...nodeFlags, '--expose-gc', '--import', REPORT_HEAP],
   })
   const clients: LoadClient[] = []
@@ -79,7 +76,7 @@ async function liveMib(daemon: DaemonProcess): Promise<number> {
 t.test(`${HELD} sessions held at once fit in ${MAX_HELD_MIB} MB`, async t => {
   const site = new Site(t)
   await site.license({ maxSessions: HELD })
-  const daemon = await DaemonProcess.start(t, site, { program, nodeFlags })
+  const daemon = await DaemonProcess.start(t, site, { nodeFlags })
   const empty = mib(daemon)
   const perClient = site.config.sessions.maxPerClient
   for (let index = 0; index < HELD / perClient; index++) {
@@ -93,7 +90,7 @@ t.test(`${HELD} sessions held at once fit in ${MAX_HELD_MIB} MB`, async t => {
 
   // A crash, and all of them are there again, within the same bound.
   await daemon.kill()
-  const next = await DaemonProcess.start(t, site, { program, nodeFlags })
+  const next = await DaemonProcess.start(t, site, { nodeFlags })
   const observer = await LoadClient.open(t, site, 'observer', BATCH)
   t.equal(await observer.inUse(), HELD)
   const restored = mib(next)
@@ -108,7 +105,7 @@ t.test(`it listens within ${MAX_START_MS} ms`, async t => {
   const processor: number[] = []
   const empty: number[] = []
   for (let start = 0; start < 7; start++) {
-    const daemon = await DaemonProcess.start(t, site, { program, nodeFlags })
+    const daemon = await DaemonProcess.start(t, site, { nodeFlags })
     wall.push(daemon.listensAfterMs)
     processor.push(processorMs(daemon.pid))
     await daemon.kill()

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type Clocks, systemClocks } from '../../src/daemon/clocks.ts'
 import { type RunningDaemon, startDaemon } from '../../src/daemon/daemon.ts'
 import { createLogger } from '../../src/daemon/log.ts'
+import { programFile, userEnvironment } from './programs.ts'
 import { type Endpoint, type HandshakeOptions, RawClient } from './raw-client.ts'
 import type { Site, TearDown } from './site.ts'
 import { until } from './until.ts'
@@ -62,11 +62,7 @@ export async function openAs(t: TearDown, endpoint: Endpoint, hello: object = {}
   return client
 }
 
-const SOURCE = fileURLToPath(new URL('../../src/cli/sessiond.ts', import.meta.url))
-
 export interface ProcessOptions {
-  /** Default: the sources. */
-  readonly program?: string
   /** File descriptors that it may open. */
   readonly maxFiles?: number
   /** Flags of Node.js. */
@@ -83,11 +79,18 @@ export class DaemonProcess {
   stderr = ''
   readonly #startedAt = performance.now()
 
-  private constructor(site: Site, { program = SOURCE, maxFiles, nodeFlags = [] }: ProcessOptions) {
-    const run = [process.execPath, ...nodeFlags, program, 'run', '--config', site.writeConfig()]
+  private constructor(site: Site, { maxFiles, nodeFlags = [] }: ProcessOptions) {
+    const run = [
+      process.execPath,
+      ...nodeFlags,
+      programFile('sessiond'),
+      'run',
+      '--config',
+      site.writeConfig(),
+    ]
     const limited = maxFiles === undefined ? run : ['prlimit', `--nofile=${maxFiles}`, ...run]
     this.child = spawn(limited[0]!, limited.slice(1), {
-      env: { ...process.env, SESSIOND_CONFIG: '' },
+      env: userEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let rest = ''
@@ -102,7 +105,7 @@ export class DaemonProcess {
     this.exited = once(this.child, 'exit').then(([code, signal]) => ({ code, signal }))
   }
 
-  /** Starts `sessiond run`, by default from the sources, and waits until it listens. */
+  /** Starts `sessiond run` and waits until it listens. */
   static async start(t: TearDown, site: Site, options: ProcessOptions = {}): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(site, options)
     t.teardown(() => daemon.kill())
