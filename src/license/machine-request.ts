@@ -1,5 +1,5 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import { CompactSign, calculateJwkThumbprint, type JWK } from 'jose'
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { CompactSign } from 'jose'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Fault } from '../errors.ts'
@@ -109,19 +109,16 @@ export async function verifyMachineRequest(text: string | Uint8Array, now: numbe
     maxBytes: requestMaxBytes,
   })
   if (!jws.ok) return { ok: false, problem: requestProblemOfFlaw(jws.flaw, { requestMaxBytes, requestType }) }
-  const jwk = jws.header['jwk']
-  const key = importMachineKey(jwk)
-  if (key === null) return { ok: false, problem: requestProblem('request-key-invalid', {}) }
-  if (!(await signatureHolds(jws, key, 'ES256'))) {
+  const imported = importMachineKey(jws.header['jwk'])
+  if (imported === null) return { ok: false, problem: requestProblem('request-key-invalid', {}) }
+  if (!(await signatureHolds(jws, imported.key, 'ES256'))) {
     return { ok: false, problem: requestProblem('request-signature-invalid', {}) }
   }
   const reading = readRequest(jws.payload)
   if (!reading.ok) return reading
   const { request } = reading
-  // Exported again, so that the thumbprint is of the one canonical spelling of the key.
-  const canonical = machineJwkOf(key)
-  const jkt = await calculateJwkThumbprint(canonical as JWK, 'sha256')
-  return { ok: true, request, jwk: canonical, jkt, clockAheadMs: Date.parse(request.createdAt) - now }
+  const { jwk } = imported
+  return { ok: true, request, jwk, jkt: thumbprintOf(jwk), clockAheadMs: Date.parse(request.createdAt) - now }
 }
 
 function readRequest(
@@ -145,14 +142,24 @@ function readRequest(
   return { ok: true, request: payload }
 }
 
-/** Null where the value is no public EC key whose point lies on P-256. */
-function importMachineKey(jwk: unknown): KeyObject | null {
-  if (!jwkValidator.Check(jwk)) return null
+/**
+ * The key with its JWK in the one canonical spelling, of which the thumbprint is taken; null where the value is no
+ * public EC key whose point lies on P-256.
+ */
+function importMachineKey(given: unknown): { key: KeyObject; jwk: MachineJwk } | null {
+  if (!jwkValidator.Check(given)) return null
+  const { kty, crv, x, y } = given
+  const jwk = { kty, crv, x: respell(x), y: respell(y) }
   try {
-    return createPublicKey({ key: jwk, format: 'jwk' })
+    return { key: createPublicKey({ key: jwk, format: 'jwk' }), jwk }
   } catch {
     return null
   }
+}
+
+/** 43 characters hold two bits more than 32 bytes; in the canonical spelling they are 0. */
+function respell(base64url: string): string {
+  return Buffer.from(base64url, 'base64url').toString('base64url')
 }
 
 /** The JWK of a machine's public key, with the members that RFC 7638 hashes and no others. */
@@ -163,5 +170,12 @@ export function machineJwkOf(publicKey: KeyObject): MachineJwk {
 
 /** RFC 7638, SHA-256. `publicKey` is the machine's. */
 export async function machineThumbprint(publicKey: KeyObject): Promise<string> {
-  return calculateJwkThumbprint(machineJwkOf(publicKey) as JWK, 'sha256')
+  return thumbprintOf(machineJwkOf(publicKey))
+}
+
+/** The members that RFC 7638 names, in its order and without white space; none of them needs to be escaped. */
+function thumbprintOf({ kty, crv, x, y }: MachineJwk): string {
+  return createHash('sha256')
+    .update(`{"crv":"${crv}","kty":"${kty}","x":"${x}","y":"${y}"}`)
+    .digest('base64url')
 }

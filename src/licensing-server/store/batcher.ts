@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 
 interface Waiting<Item, Outcome> {
   item: Item
@@ -10,17 +10,24 @@ interface Waiting<Item, Outcome> {
  * Gathers what is asked for in one turn, and while a batch is under way, and carries it out in the next batch: many
  * requests share the price of one round trip and one fsync. Each item has its own outcome; an Error among the
  * outcomes rejects that item alone, and a batch that throws rejects all of its items.
+ *
+ * Batches begin `paceMs` apart at least: one that comes alone goes at once, and under load those of that time go
+ * together. Without it, many fast batches of one or two would cost more than all of the rest.
  */
 export class Batcher<Item, Outcome> {
   readonly #carryOut: (items: Item[]) => Promise<(Outcome | Error)[]>
   readonly #most: number
   readonly #waiting: Waiting<Item, Outcome>[] = []
+  readonly #paceMs: number
   #running: Promise<void> | null = null
+  /** When the next batch may begin, of the monotonic clock. */
+  #nextAt = 0
 
   /** `most`: items of one batch. */
-  constructor(most: number, carryOut: (items: Item[]) => Promise<(Outcome | Error)[]>) {
+  constructor(most: number, carryOut: (items: Item[]) => Promise<(Outcome | Error)[]>, paceMs = 0) {
     this.#most = most
     this.#carryOut = carryOut
+    this.#paceMs = paceMs
   }
 
   add(item: Item): Promise<Outcome> {
@@ -38,6 +45,9 @@ export class Batcher<Item, Outcome> {
   async #run(): Promise<void> {
     await setImmediate()
     while (this.#waiting.length > 0) {
+      const restMs = this.#nextAt - performance.now()
+      if (restMs > 0) await setTimeout(restMs)
+      this.#nextAt = performance.now() + this.#paceMs
       const batch = this.#waiting.splice(0, this.#most)
       try {
         settle(batch, await this.#carryOut(batch.map(({ item }) => item)))

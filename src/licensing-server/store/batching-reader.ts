@@ -8,6 +8,9 @@ import type { Tables } from './tables.ts'
 /** Items that are read, or changes that are written, in one go at most. They all wait for its end. */
 export const maxBatch = 128
 
+/** How far batches are apart under load. Nobody waits for it who comes alone. */
+export const paceMs = 10
+
 /**
  * A reader for many askers at once: what each reactivation asks is gathered, and asked in one statement for all of
  * them. That is most of what a reactivation costs the database: a round trip, or building a row of fifty columns.
@@ -28,7 +31,7 @@ export class BatchingReader extends SqlReader {
     this.#db = db
     this.#query = situationsQuery(db).where(among).compile()
     this.#parameterOf = parameterOf
-    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids))
+    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids), paceMs)
     this.#revocationLists = new Batcher(maxBatch, async askers => {
       const lists = await super.revocationLists()
       return askers.map(() => lists)

@@ -4,7 +4,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
-import { BatchingReader, maxBatch } from './batching-reader.ts'
+import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
 import { Gate } from './gate.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
@@ -104,7 +104,7 @@ class PostgresLedger extends BatchingReader implements LedgerStore {
     super(db, sql`installation.installation_id = any(${[]})`, ids => ids)
     this.#db = db
     this.#transactions = new Gate(Math.max(1, Math.floor(connections / 2)))
-    this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals))
+    this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals), paceMs)
   }
 
   async migrate(now: number): Promise<void> {

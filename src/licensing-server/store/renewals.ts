@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { installationStream } from '../ledger/events.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { sealOwnStream } from './own-stream.ts'
 import { fromInstallation, fromIssue } from './rows.ts'
@@ -11,7 +12,8 @@ export function isRenewal(change: LedgerChange): change is Renewal {
   const { installation, issue, events, machineChanged, ...others } = change
   if (installation === undefined || installation.revision === 0 || issue === undefined) return false
   if (machineChanged === true || Object.values(others).some(other => other !== undefined)) return false
-  return sealOwnStream(change).others.length === 0
+  const stream = installationStream(installation.installationId)
+  return events.every(event => event.stream === stream)
 }
 
 const renewed = [
@@ -47,20 +49,14 @@ const assignments = (columns: readonly string[], source: string): RawBuilder<unk
  * installations that were written; the others had another revision by now. PostgreSQL.
  */
 export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Promise<Set<string>> {
-  const rows = renewals.map(({ installation, issue, events }) => {
-    const sealed = sealOwnStream({ installation, events })
-    return {
-      ...fromInstallation(sealed.installation ?? installation),
-      ...fromIssue(issue),
-      revision: installation.revision,
-    }
-  })
-  const events = renewals.flatMap(({ installation, events: told }) =>
-    sealOwnStream({ installation, events: told }).sealed.map(event => ({
-      installation_id: installation.installationId,
-      ...event,
-    })),
-  )
+  const rows: object[] = []
+  const events: object[] = []
+  for (const renewal of renewals) {
+    const { installation = renewal.installation, sealed } = sealOwnStream(renewal)
+    const { installationId, revision } = installation
+    rows.push({ ...fromInstallation(installation), ...fromIssue(renewal.issue), revision })
+    for (const event of sealed) events.push({ installation_id: installationId, ...event })
+  }
   const { rows: written } = await sql<{ installation_id: string }>`
     with input as (
       select * from json_to_recordset(${JSON.stringify(rows)}::json) as row (

@@ -86,6 +86,16 @@ export function toSituation(row: Record<string, unknown>): Situation {
   }
 }
 
+/** Each table's columns with the names under which they come. */
+const sources = Object.fromEntries(
+  Object.entries(columns).map(([table, names]) => [
+    table,
+    names.map(name => [name, `${table}__${name}`] as const),
+  ]),
+) as Record<Joined, (readonly [string, string])[]>
+
 function take<Name extends Joined>(row: Record<string, unknown>, table: Name): Tables[Name] {
-  return Object.fromEntries(columns[table].map(name => [name, row[`${table}__${name}`]])) as never
+  const taken: Record<string, unknown> = {}
+  for (const [name, source] of sources[table]) taken[name] = row[source]
+  return taken as never
 }

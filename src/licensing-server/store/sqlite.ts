@@ -6,10 +6,12 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
-import { BatchingReader, maxBatch } from './batching-reader.ts'
+import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
+import { isRenewal } from './renewals.ts'
+import { SqliteRenewals } from './sqlite-renewals.ts'
 import type { LedgerReader, LedgerStore } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -35,6 +37,7 @@ export async function openSqliteLedger(path: string, options: SqliteOptions = {}
 class SqliteLedger extends BatchingReader implements LedgerStore {
   readonly #path: string
   readonly #writer: Kysely<Tables>
+  readonly #renewals: SqliteRenewals
   readonly #reader: Kysely<Tables>
   readonly #busyMs: number
   readonly #changes: Batcher<LedgerChange, boolean>
@@ -45,9 +48,11 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
     super(reader, among, ids => JSON.stringify(ids))
     this.#path = path
     this.#reader = reader
-    this.#writer = kyselyOn(openDatabase(path))
+    const writer = openDatabase(path)
+    this.#writer = kyselyOn(writer)
+    this.#renewals = new SqliteRenewals(writer)
     this.#busyMs = busyMs
-    this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes))
+    this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes), paceMs)
   }
 
   async migrate(now: number): Promise<void> {
@@ -61,7 +66,12 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
   async #writeAll(changes: LedgerChange[]): Promise<(boolean | Error)[]> {
     const outcomes: (boolean | Error)[] = []
     await this.#write(async db => {
-      for (const change of changes) outcomes.push(await applyApart(db, change))
+      for (const change of changes) {
+        const isPlain = isRenewal(change)
+        outcomes.push(
+          await applyApart(db, () => (isPlain ? this.#renewals.write(change) : applyChange(db, change))),
+        )
+      }
     })
     return outcomes
   }
@@ -122,10 +132,10 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
 }
 
 /** Applies one change of a batch, so that its failure undoes it alone. */
-async function applyApart(db: Kysely<Tables>, change: LedgerChange): Promise<boolean | Error> {
+async function applyApart(db: Kysely<Tables>, apply: () => void | Promise<void>): Promise<boolean | Error> {
   await sql`savepoint change`.execute(db)
   try {
-    await applyChange(db, change)
+    await apply()
     await sql`release change`.execute(db)
     return true
   } catch (error) {
