@@ -1,10 +1,4 @@
 #!/usr/bin/env node
-import { checkNode } from './node-version.ts'
+import { start } from './start.ts'
 
-if (checkNode('sessionctl')) void run()
-
-async function run(): Promise<void> {
-  const { main } = await import('./sessionctl/program.ts')
-  const { processTerminal } = await import('./terminal.ts')
-  process.exitCode = await main(process.argv.slice(2), processTerminal())
-}
+void start('sessionctl')

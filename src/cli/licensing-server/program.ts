@@ -1,7 +1,7 @@
 import { checkConfigOf } from '../check-config.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { type ProgramSpec, runProgram } from '../program.ts'
-import type { Terminal } from '../terminal.ts'
+import { processTerminal, type Terminal } from '../terminal.ts'
 import { answer } from './answer.ts'
 import { customer } from './customer.ts'
 import { init } from './init.ts'
@@ -47,6 +47,6 @@ const program: ProgramSpec = {
   ],
 }
 
-export function main(args: string[], terminal: Terminal): Promise<ExitCode> {
+export function main(args: string[], terminal: Terminal = processTerminal()): Promise<ExitCode> {
   return runProgram(program, args, terminal)
 }

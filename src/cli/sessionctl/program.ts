@@ -1,6 +1,6 @@
 import type { ExitCode } from '../exit-codes.ts'
 import { type ProgramSpec, runProgram } from '../program.ts'
-import type { Terminal } from '../terminal.ts'
+import { processTerminal, type Terminal } from '../terminal.ts'
 import { activate } from './activate.ts'
 import { fingerprint } from './fingerprint.ts'
 import { hold } from './hold.ts'
@@ -19,6 +19,6 @@ const program: ProgramSpec = {
   ],
 }
 
-export function main(args: string[], terminal: Terminal): Promise<ExitCode> {
+export function main(args: string[], terminal: Terminal = processTerminal()): Promise<ExitCode> {
   return runProgram(program, args, terminal)
 }

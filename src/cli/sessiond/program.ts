@@ -1,7 +1,7 @@
 import { checkConfigOf } from '../check-config.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { type ProgramSpec, runProgram } from '../program.ts'
-import type { Terminal } from '../terminal.ts'
+import { processTerminal, type Terminal } from '../terminal.ts'
 import { daemonConfig } from './daemon-config.ts'
 import { demo } from './demo.ts'
 import { run } from './run.ts'
@@ -16,6 +16,6 @@ const program: ProgramSpec = {
   ],
 }
 
-export function main(args: string[], terminal: Terminal): Promise<ExitCode> {
+export function main(args: string[], terminal: Terminal = processTerminal()): Promise<ExitCode> {
   return runProgram(program, args, terminal)
 }
