@@ -3,6 +3,7 @@ import { CompactSign } from 'jose'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Fault } from '../errors.ts'
+import { lazily } from '../lazily.ts'
 import { count, flawsOf, instant, label, nullable, type Product, slug, thumbprint, uuid } from './fields.ts'
 import { MachineFingerprint } from './fingerprint.ts'
 import { formatInstant, parseInstant } from './instant.ts'
@@ -60,8 +61,8 @@ const MachineJwk = Type.Object(
 )
 export type MachineJwk = Static<typeof MachineJwk>
 
-const requestValidator = Compile(MachineRequestPayload)
-const jwkValidator = Compile(MachineJwk)
+const requestValidator = lazily(() => Compile(MachineRequestPayload))
+const jwkValidator = lazily(() => Compile(MachineJwk))
 
 /**
  * Signs a request with the machine's key (EC P-256, so ES256: a signature costs well under a millisecond).
@@ -74,8 +75,8 @@ export async function createMachineRequest(
 ): Promise<string> {
   const { privateKey, requestId, now } = signing
   const payload = { schema: requestSchemaVersion, requestId, createdAt: formatInstant(now), ...content }
-  if (!requestValidator.Check(payload)) {
-    const [flaw] = flawsOf(requestValidator.Errors(payload))
+  if (!requestValidator().Check(payload)) {
+    const [flaw] = flawsOf(requestValidator().Errors(payload))
     throw new Fault('request-content-invalid', `The request cannot be made: ${flaw?.path} ${flaw?.what}.`)
   }
   const jwk = machineJwkOf(createPublicKey(privateKey))
@@ -131,8 +132,8 @@ function readRequest(
       problem: requestProblem('request-schema-too-new', { schema, known: requestSchemaVersion }),
     }
   }
-  if (!requestValidator.Check(payload)) {
-    const flaws = flawsOf(requestValidator.Errors(payload))
+  if (!requestValidator().Check(payload)) {
+    const flaws = flawsOf(requestValidator().Errors(payload))
     return { ok: false, problem: requestProblem('request-payload-invalid', { flaws }) }
   }
   if (parseInstant(payload.createdAt) === null) {
@@ -147,7 +148,7 @@ function readRequest(
  * public EC key whose point lies on P-256.
  */
 function importMachineKey(given: unknown): { key: KeyObject; jwk: MachineJwk } | null {
-  if (!jwkValidator.Check(given)) return null
+  if (!jwkValidator().Check(given)) return null
   const { kty, crv, x, y } = given
   const jwk = { kty, crv, x: respell(x), y: respell(y) }
   try {

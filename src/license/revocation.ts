@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { lazily } from '../lazily.ts'
 import { keySha256 } from './chain.ts'
 import { count, flawsOf, instant, label, type PayloadFlaw, sayFlaws } from './fields.ts'
 import { type Jws, type JwsFlaw, parseJws, signatureHolds } from './jws.ts'
@@ -36,7 +37,7 @@ export const RevocationListPayload = Type.Object({
 })
 export type RevocationList = Static<typeof RevocationListPayload>
 
-const validator = Compile(RevocationListPayload)
+const validator = lazily(() => Compile(RevocationListPayload))
 
 export interface RevocationProblem {
   code:
@@ -71,9 +72,9 @@ export async function verifyRevocationList(
   if (root === null)
     return refuse('revocation-list-untrusted', 'None of the trusted roots signed this revocation list.')
   const { payload } = jws
-  const flaws = validator.Check(payload)
+  const flaws = validator().Check(payload)
     ? contradictionsOf(payload, root)
-    : flawsOf(validator.Errors(payload))
+    : flawsOf(validator().Errors(payload))
   if (flaws.length > 0)
     return refuse('revocation-list-invalid', `The revocation list is wrong: ${sayFlaws(flaws)}.`)
   const list = payload as RevocationList

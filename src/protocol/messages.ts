@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { lazily } from '../lazily.ts'
 import { ERRORS, type ErrorWord } from './codes.ts'
 import { scanBatch, scanRequest } from './scan.ts'
 import {
@@ -46,8 +47,11 @@ interface CheckError {
   readonly params: { readonly allowedValues?: readonly string[] }
 }
 
-const checks = new Map<string, Check>(
-  Object.entries(METHODS).map(([name, { params }]) => [name, Compile(params as TSchema) as unknown as Check]),
+const checks = new Map<string, () => Check>(
+  Object.entries(METHODS).map(([name, { params }]) => [
+    name,
+    lazily(() => Compile(params as TSchema) as unknown as Check),
+  ]),
 )
 
 /** Whether an item of a parsed frame can not be carried out. */
@@ -89,7 +93,7 @@ function checkRequest(value: unknown): Incoming {
   }
   if (request.jsonrpc !== '2.0') return invalid(id, '"jsonrpc" must be "2.0".')
   if (typeof request.method !== 'string') return invalid(id, '"method" must be a string.')
-  const check = checks.get(request.method)
+  const check = checks.get(request.method)?.()
   if (check === undefined) {
     return failed(
       id,

@@ -5,14 +5,15 @@ import { type Import, partOf, type SourceFile } from './source.ts'
 /** For each part of `src/`, the parts that it may import. */
 export const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
+  lazily: [],
   http: [],
   log: [],
   'rare-log': [],
   'write-file': ['errors'],
   config: ['errors'],
-  license: ['errors'],
+  license: ['errors', 'lazily'],
   session: ['errors'],
-  protocol: ['errors'],
+  protocol: ['errors', 'lazily'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
   daemon: [
