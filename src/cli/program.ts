@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import yargs, { type ArgumentsCamelCase, type Argv, type CommandModule } from 'yargs'
 import { Fault } from '../errors.ts'
 import { type ExitCode, exitCode, exitCodeOfFault } from './exit-codes.ts'
 import { reportFault, type Terminal } from './terminal.ts'
+import { programVersion } from './version.ts'
 
 /** One command of a program: its words, its options, and what it does. */
 export interface CommandSpec<T> {
@@ -52,12 +52,6 @@ function withCommands(argv: Argv, commands: Command[], current: Run): Argv {
   let result = argv
   for (const command of commands) result = result.command(command(current))
   return result.demandCommand(1, 'Name a command.')
-}
-
-/** The version in package.json, two folders above this file in `src` as in `dist`. */
-export function programVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 export interface ProgramSpec {

@@ -17,7 +17,7 @@ import { openLedger } from '../../licensing-server/store/open.ts'
 import type { LedgerStore } from '../../licensing-server/store/store.ts'
 import type { Logger } from '../../log.ts'
 import { writeFileAtomically } from '../files.ts'
-import { programVersion } from '../program.ts'
+import { programVersion } from '../version.ts'
 import type { DemoPaths } from './demo-paths.ts'
 
 const LICENSE_DAYS = 30

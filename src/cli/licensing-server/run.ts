@@ -1,6 +1,7 @@
 import { configOfArgs, withConfigFlags } from '../config-flags.ts'
-import { defineCommand, programVersion } from '../program.ts'
+import { defineCommand } from '../program.ts'
 import { runService } from '../service.ts'
+import { programVersion } from '../version.ts'
 import { serverConfig } from './server-config.ts'
 
 export const run = defineCommand({

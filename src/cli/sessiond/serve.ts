@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../../daemon/config/load.ts'
 import type { ExitCode } from '../exit-codes.ts'
-import { programVersion } from '../program.ts'
 import { runService } from '../service.ts'
+import { programVersion } from '../version.ts'
 
 /**
  * Runs the daemon until it is told to stop. SIGHUP reads configuration and license again.
