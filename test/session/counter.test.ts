@@ -372,6 +372,15 @@ t.test('sessions that were granted while the journal could not be written', asyn
     },
   )
 
+  t.test('none above a smaller limit under which somebody was let in', async t => {
+    const daemon = new Daemon({ limit: 3 })
+    const tokens = ['a', 'b'].map(key => lost(daemon, key))
+    daemon.change({ limit: 1 })
+    daemon.crash(signer)
+    daemon.grant(daemon.connect(), 'c', 'ivr')
+    t.match(daemon.resume(daemon.connect(), ...tokens), { resumed: 0, unknown: tokens })
+  })
+
   t.test('beside those of this run, whose slots they cannot have', async t => {
     const daemon = new Daemon({ limit: 4 })
     const tokens = ['a', 'b'].map(key => lost(daemon, key))

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
+import type { FileChooser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { Machine, readLicense } from '../vendor.ts'
 import { desktop, openBrowser, phone, type Surroundings, violationsOf, whyNoBrowser } from './browser.ts'
@@ -26,6 +26,17 @@ async function tabTo(page: Page, selector: string): Promise<string[]> {
   throw new Error(`Tab never reaches ${selector}; it passes ${passed.join(', ')}.`)
 }
 
+/** Presses Space until the browser asks for a file: on a busy machine it may miss the first time, as people see too. */
+async function openChooser(page: Page): Promise<FileChooser> {
+  for (let tries = 0; tries < 5; tries++) {
+    const asked = page.waitForEvent('filechooser', { timeout: 6000 }).catch(() => null)
+    await page.keyboard.press('Space')
+    const chooser = await asked
+    if (chooser !== null) return chooser
+  }
+  throw new Error('Space never opens the file chooser.')
+}
+
 /** The whole way with the keyboard alone: a refusal first, then the license, then its file. */
 async function walk(t: Test, surroundings: Surroundings): Promise<void> {
   const site = await startSite(t)
@@ -36,7 +47,7 @@ async function walk(t: Test, surroundings: Surroundings): Promise<void> {
 
   t.strictSame(await tabTo(page, 'a.skip'), [], 'the first stop skips what is the same on every page')
   t.strictSame(await tabTo(page, '#request-file'), [])
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')])
+  const chooser = await openChooser(page)
   const file = join(t.testdir({}), 'request.jws')
   writeFileSync(file, `${await machine.request()}\n`)
   await chooser.setFiles(file)
