@@ -206,7 +206,12 @@ class Licensing implements LicensingService {
     let license = ''
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const decision = await decide()
-      if (decision.kind === 'repeat') return this.#answerRepeat(decision)
+      if (decision.kind === 'repeat') {
+        const { licenseId, installationId } = decision.issue
+        const issued = await this.#store.issuedLicense(licenseId, installationId)
+        if (issued !== null) return this.#answerRepeat(decision, issued)
+        continue
+      }
       if (decision.kind === 'refuse') {
         if (decision.change === null || (await this.#store.commit(decision.change))) {
           return refused(decision.refusal)
@@ -240,9 +245,11 @@ class Licensing implements LicensingService {
     }
   }
 
-  async #answerRepeat(decision: Extract<LicenseDecision, { kind: 'repeat' }>): Promise<LicenseAnswer> {
-    const { issue, units, unit } = decision
-    const { license, licenseId, installationId, generation, deactivated } = issue
+  async #answerRepeat(
+    { issue, units, unit }: Extract<LicenseDecision, { kind: 'repeat' }>,
+    license: string,
+  ): Promise<LicenseAnswer> {
+    const { licenseId, installationId, generation, deactivated } = issue
     const revocationLists = await this.revocationLists()
     const about = { licenseId, installationId, generation, units, unit, deactivated }
     return { kind: 'license', license, revocationLists, ...about, repeated: true }

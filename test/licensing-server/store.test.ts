@@ -31,7 +31,8 @@ onEachStore('what is written is read as it was', async (t, ledger) => {
   const key = makeKey({ revision: 0, keyId: '7RANSF', transferId: 'transfer-1' })
   const transfer = makeTransfer({ revision: 0, deactivationLicenseIds: ['a', 'b'] })
   const claim = { poolId: 'pool-1', revision: 1, taken: 10 }
-  const change = { claim, installation, machineChanged: true, issue, key, transfer, events: [] }
+  const signed = { ...issue, license: 'header.payload.signature' }
+  const change = { claim, installation, machineChanged: true, issue: signed, key, transfer, events: [] }
   t.equal(await store.commit(change), true)
   t.strictSame(await store.situation(installationId), {
     customer: await store.customer('acme'),
@@ -40,6 +41,7 @@ onEachStore('what is written is read as it was', async (t, ledger) => {
     issue,
     transfer: { ...transfer, revision: 1 },
   })
+  t.equal(await store.issuedLicense(issue.licenseId, installationId), signed.license)
   t.strictSame(await store.key('7RANSF'), { ...key, revision: 1 })
   t.strictSame(await store.transfer('transfer-1'), { ...transfer, revision: 1 })
   t.strictSame(await store.installations(), [{ ...installation, revision: 1 }])
@@ -49,6 +51,8 @@ onEachStore('what is written is read as it was', async (t, ledger) => {
     store.key('x'),
     store.situation('x'),
     store.transfer('x'),
+    store.issuedLicense('x', installationId),
+    store.issuedLicense(issue.licenseId, 'x'),
   ]) {
     t.equal(await nothing, null)
   }
@@ -111,7 +115,7 @@ onEachStore('claims add up, whoever comes first, and never above the total', asy
 onEachStore('a change of a batch that fails harms no other', async (t, ledger) => {
   const store = await ledger.open()
   const pool = await withPool(store)
-  const orphan = makeIssue({ installationId: 'nobody' })
+  const orphan = { ...makeIssue({ installationId: 'nobody' }), license: 'header.payload.signature' }
   const outcomes = await Promise.allSettled([
     store.commit(createKey(pool, { keyId: 'AAAAAA', secretHash: '' }, 'a', act)),
     store.commit({ issue: orphan, events: [] }),

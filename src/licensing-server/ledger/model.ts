@@ -127,7 +127,7 @@ export interface Transfer extends Revised {
   createdAt: number
 }
 
-/** The license that an installation received last: what is given again when its request is repeated. */
+/** What is known of the license that an installation received last, and of the request that it answered. */
 export interface Issue {
   installationId: string
   generation: number
@@ -136,12 +136,13 @@ export interface Issue {
   /** Of the request's text: the same id with another digest is another request. */
   requestDigest: string
   deactivated: boolean
-  license: string
   issuedAt: number
 }
 
-/** An issue before its license was signed. */
-export type IssueDraft = Omit<Issue, 'license'>
+/** With the license itself, which is given again when its request is repeated. */
+export interface SignedIssue extends Issue {
+  license: string
+}
 
 /**
  * What one decision changes: new rows whole, and the events that tell of it. A store writes all of it in one
@@ -158,7 +159,7 @@ export interface LedgerChange {
   /** True where the fingerprint of the installation is not the one before, or it is new. */
   machineChanged?: boolean
   transfer?: Transfer
-  issue?: Issue
+  issue?: SignedIssue
   revocationList?: StoredRevocationList
   events: LedgerEvent[]
   premises?: Premises

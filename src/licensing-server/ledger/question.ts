@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { License } from '../../license/document.ts'
 import type { MachineRequest } from '../../license/machine-request.ts'
 import type { Act } from './events.ts'
-import { type Issue, type IssueDraft, type LedgerChange, type Pool, unitOf } from './model.ts'
+import { type Issue, type LedgerChange, type Pool, unitOf } from './model.ts'
 import { type Refusal, refusal, type Unit } from './refusals.ts'
 
 /** A verified request, with everything that the decision may not make up itself. */
@@ -28,7 +28,7 @@ export type LicenseDecision =
       /** To be signed; then the change and the issue are written together. */
       license: License
       change: LedgerChange
-      issue: IssueDraft
+      issue: Issue
     }
   /** The request was answered before: the same license again, and nothing changes. */
   | { kind: 'repeat'; issue: Issue; units: number; unit: Unit }

@@ -11,8 +11,8 @@ interface Waiting<Item, Outcome> {
  * requests share the price of one round trip and one fsync. Each item has its own outcome; an Error among the
  * outcomes rejects that item alone, and a batch that throws rejects all of its items.
  *
- * Batches begin `paceMs` apart at least: one that comes alone goes at once, and under load those of that time go
- * together. Without it, many fast batches of one or two would cost more than all of the rest.
+ * After a batch of several the next one begins `paceMs` later at the soonest: under load, what is asked for in that
+ * time goes together. Whoever comes alone, one after the other, waits for nobody.
  */
 export class Batcher<Item, Outcome> {
   readonly #carryOut: (items: Item[]) => Promise<(Outcome | Error)[]>
@@ -47,8 +47,8 @@ export class Batcher<Item, Outcome> {
     while (this.#waiting.length > 0) {
       const restMs = this.#nextAt - performance.now()
       if (restMs > 0) await setTimeout(restMs)
-      this.#nextAt = performance.now() + this.#paceMs
       const batch = this.#waiting.splice(0, this.#most)
+      this.#nextAt = batch.length > 1 ? performance.now() + this.#paceMs : 0
       try {
         settle(batch, await this.#carryOut(batch.map(({ item }) => item)))
       } catch (error) {

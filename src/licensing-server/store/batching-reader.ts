@@ -8,8 +8,8 @@ import type { Tables } from './tables.ts'
 /** Items that are read, or changes that are written, in one go at most. They all wait for its end. */
 export const maxBatch = 128
 
-/** How far batches are apart under load. Nobody waits for it who comes alone. */
-export const paceMs = 10
+/** How far batches are apart under load: see Batcher. */
+export const paceMs = 40
 
 /**
  * A reader for many askers at once: what each reactivation asks is gathered, and asked in one statement for all of

@@ -91,6 +91,16 @@ export class SqlReader implements LedgerReader {
     return rows[0] === undefined ? null : toSituation(rows[0])
   }
 
+  async issuedLicense(licenseId: string, installationId: string): Promise<string | null> {
+    const row = await this.#db
+      .selectFrom('issue')
+      .select('license')
+      .where('installation_id', '=', installationId)
+      .where('license_id', '=', licenseId)
+      .executeTakeFirst()
+    return row?.license ?? null
+  }
+
   async installations(filter: InstallationFilter = {}): Promise<Installation[]> {
     const { customerId, poolId, product, standing, state, after = '' } = filter
     let query = this.#db

@@ -9,6 +9,7 @@ import type {
   Issue,
   Pool,
   PoolTerms,
+  SignedIssue,
   Standing,
   Transfer,
   TransferState,
@@ -164,7 +165,7 @@ export function fromTransfer(of: Transfer): NewRow<'transfer'> {
   }
 }
 
-export function toIssue(row: Row<'issue'>): Issue {
+export function toIssue(row: Omit<Row<'issue'>, 'license'>): Issue {
   return {
     installationId: row.installation_id,
     generation: row.generation,
@@ -172,12 +173,11 @@ export function toIssue(row: Row<'issue'>): Issue {
     requestId: row.request_id,
     requestDigest: row.request_digest,
     deactivated: row.deactivated === 1,
-    license: row.license,
     issuedAt: row.issued_at,
   }
 }
 
-export function fromIssue(of: Issue): Insertable<Tables['issue']> {
+export function fromIssue(of: SignedIssue): Insertable<Tables['issue']> {
   return {
     installation_id: of.installationId,
     generation: of.generation,

@@ -50,6 +50,8 @@ export interface LedgerReader {
   keys(filter?: { poolId?: string; after?: string }): Promise<InstallationKey[]>
   /** One installation with all that belongs to it, as of one instant. */
   situation(installationId: string): Promise<Situation | null>
+  /** The text of a license; null where the installation has received another one since. */
+  issuedLicense(licenseId: string, installationId: string): Promise<string | null>
   installations(filter?: InstallationFilter): Promise<Installation[]>
   /** Installations that share a machine key or a strong fact with the machine; not deactivated ones. */
   candidates(search: MachineSearch): Promise<Installation[]>

@@ -54,7 +54,7 @@ t.test('what cannot be served stops the start, and says what helps', async t => 
 })
 
 t.test('it stops in order: first it says so, then what runs ends, then the ledger closes', async t => {
-  const site = await startSite(t, { shutdown: { drainMs: 300, closeMs: 10_000 } })
+  const site = await startSite(t, { shutdown: { drainMs: 1500, closeMs: 60_000 } })
   const { key } = await site.vendor.pool(100)
   const body = JSON.stringify({ request: await new Machine().request({ sessions: 1 }), installationKey: key })
   const slow = await RawConnection.open(site.url)
@@ -74,7 +74,7 @@ t.test('it stops in order: first it says so, then what runs ends, then the ledge
   slow.send(body.slice(10))
   await slow.closed
   await stopped
-  t.ok(performance.now() - began < 5000, 'without waiting for those who have nothing more to say')
+  t.ok(performance.now() - began < 30_000, 'without waiting for those who have nothing more to say')
   t.equal(slow.status, 200, 'what had begun was finished')
   t.match(slow.received, /"units":1/)
   await t.rejects(site.get('/healthz'))

@@ -69,7 +69,6 @@ export function makeIssue(changes: Partial<Issue> = {}): Issue {
     requestId: randomUUID(),
     requestDigest: 'digest of the last request',
     deactivated: false,
-    license: 'the.last.license',
     issuedAt: now,
     ...changes,
   }
