@@ -83,6 +83,14 @@ t.test('the request by hand: the same until it is answered', async t => {
   await ctl('activate', '--request-file', 'more.jws', '--sessions', '6')
   const more = await read('more.jws')
   t.strictSame(more.request.earlierRequestIds, [first.request.requestId])
+  await ctl('activate', '--request-file', 'other.jws', '--sessions', '6', '--anew')
+  const other = await read('other.jws')
+  t.match(other.request, {
+    sessions: 6,
+    earlierRequestIds: [first.request.requestId, more.request.requestId],
+  })
+  await ctl('activate', '--request-file', 'again.jws', '--sessions', '6')
+  t.equal((await read('again.jws')).text, other.text, 'now that one waits for its answer')
 
   const answer = await vendor.service.submit(more.text, { installationKey: key })
   if (answer.kind !== 'license') throw new Error(answer.kind)
