@@ -20,6 +20,7 @@ import {
   noHistory,
   readHistory,
 } from './ledger/same-machine.ts'
+import { repeatLicense } from './repeated-license.ts'
 import type {
   Answer,
   ConfirmationAnswer,
@@ -241,9 +242,12 @@ class Licensing implements LicensingService {
   }
 
   async #answerRepeat(decision: Extract<LicenseDecision, { kind: 'repeat' }>): Promise<LicenseAnswer> {
-    const { issue, units, unit } = decision
-    const { license, licenseId, installationId, generation, deactivated } = issue
+    const { issue, units, unit, blocked } = decision
+    const { licenseId, installationId, generation, deactivated } = issue
     const revocationLists = await this.revocationLists()
+    const license = blocked
+      ? issue.license
+      : await repeatLicense(issue.license, revocationLists, this.#issuer)
     const about = { licenseId, installationId, generation, units, unit, deactivated }
     return { kind: 'license', license, revocationLists, ...about, repeated: true }
   }
