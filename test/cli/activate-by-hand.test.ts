@@ -114,3 +114,16 @@ t.test('the request by hand: the same until it is answered', async t => {
   await ctl('activate', '--request-file', 'wish.jws', '--sessions', '2')
   t.equal((await read('wish.jws')).request.deactivationOf, null, 'who names a number wants a license')
 })
+
+t.test('a file that is carried slower than the wire is refused, and the machine is no suspect', async t => {
+  const { vendor, site, ctl, keyFile } = await startCustomer(t)
+  const { key, poolId } = await vendor.pool(100)
+  t.match(await ctl('activate', '--key-file', keyFile(key), '--sessions', '10'), { code: 0 })
+  t.match(await ctl('activate', '--request-file', 'slow.jws', '--sessions', '20'), { code: 0 })
+  t.match(await ctl('reactivate'), { code: 0 })
+  const slow = await vendor.service.submit(readFileSync(join(site.folder, 'slow.jws'), 'utf8'))
+  t.match(slow, { kind: 'refused', refusal: { code: 'request-outdated', hint: /--request-file/ } })
+  t.equal(await vendor.claimed(poolId), 10)
+  t.match(await ctl('reactivate', '--sessions', '20'), { code: 0, stderr: /20 sessions .*generation 3/ })
+  t.match(await vendor.store.installations(), [{ standing: 'good', units: 20 }])
+})
