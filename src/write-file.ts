@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -39,10 +41,11 @@ export function writeFileAtomically(file: string, content: string | Uint8Array, 
     try {
       writeFileSync(descriptor, content)
       // The mode of `open` was narrowed by the umask.
-      chmodSync(temporary, options.mode)
-      if (process.getuid?.() === 0) {
+      fchmodSync(descriptor, options.mode)
+      if (isRoot()) {
+        // By descriptor, never by name: the owner of the folder could put a link in its place meanwhile.
         const { uid, gid } = statSync(folder)
-        chownSync(temporary, uid, gid)
+        fchownSync(descriptor, uid, gid)
       }
       fsyncSync(descriptor)
     } finally {
@@ -72,12 +75,36 @@ function syncFolder(folder: string): void {
 /** Makes a folder with those above it. Made by root, it belongs to whom the folder around it belongs. */
 export function makeFolder(folder: string, mode: number): void {
   const first = mkdirSync(folder, { recursive: true, mode })
-  if (first !== undefined) giveToOwnerAround(folder)
+  if (first === undefined || !isRoot()) return
+  const { uid, gid } = statSync(dirname(folder))
+  lchownSync(folder, uid, gid)
 }
 
-/** A file or folder that root made for a daemon that is another user must not stay root's. */
-export function giveToOwnerAround(path: string): void {
-  if (process.getuid?.() !== 0) return
-  const { uid, gid } = statSync(dirname(path))
-  chownSync(path, uid, gid)
+/**
+ * Before root opens a database in the folder of a daemon that is another user: makes the file, empty, or takes it back
+ * from root, so that it belongs to whom the folder belongs. SQLite gives the files that it makes beside a database to
+ * the owner of that, so this must come before it makes any.
+ */
+export function makeOwnFile(file: string): void {
+  if (!isRoot()) return
+  const { uid, gid } = statSync(dirname(file))
+  if (uid === 0) return
+  const stats = lstatSync(file, { throwIfNoEntry: false })
+  if (stats !== undefined) {
+    // Not by a descriptor: to close one would let go of every lock that this process has on the file.
+    if (stats.uid === 0) lchownSync(file, uid, gid)
+    return
+  }
+  try {
+    const descriptor = openSync(file, 'wx', 0o600)
+    fchownSync(descriptor, uid, gid)
+    closeSync(descriptor)
+  } catch (error) {
+    // The daemon, or another command, was first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0
 }

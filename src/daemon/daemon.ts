@@ -145,7 +145,7 @@ class Daemon implements RunningDaemon {
       watchProcess,
       now: monotonicNow,
       commit: () => journal.commit(this.#counter),
-      seal: grant => (journal.degraded ? sealToken(grant, signers.current(), monotonicNow()) : grant.token),
+      seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
         connectionClosed: (cause, client) =>

@@ -37,12 +37,13 @@ function lastEra(instanceId: string, stamp: Stamp): number | null {
   return stamp.instanceId === instanceId ? stamp.era : 0
 }
 
-/** The token of a grant that the journal does not hold: it proves itself. */
+/** The token of a session that the journal does not hold: it proves itself. `now`: monotonic milliseconds. */
 export function sealToken(
-  { token, application, key }: { token: string; application: string; key: string },
+  session: { token: string; application: string; key: string; grantedAt?: number },
   signer: TokenSigner,
-  grantedAt: number,
+  now: number,
 ): string {
+  const { token, application, key, grantedAt = now } = session
   return signToken(token, { application, key, grantedAt }, signer)
 }
 

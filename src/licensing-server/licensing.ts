@@ -20,6 +20,7 @@ import {
   noHistory,
   readHistory,
 } from './ledger/same-machine.ts'
+import { repeatLicense } from './repeated-license.ts'
 import type {
   Answer,
   ConfirmationAnswer,
@@ -246,11 +247,12 @@ class Licensing implements LicensingService {
   }
 
   async #answerRepeat(
-    { issue, units, unit }: Extract<LicenseDecision, { kind: 'repeat' }>,
-    license: string,
+    { issue, units, unit, blocked }: Extract<LicenseDecision, { kind: 'repeat' }>,
+    issued: string,
   ): Promise<LicenseAnswer> {
     const { licenseId, installationId, generation, deactivated } = issue
     const revocationLists = await this.revocationLists()
+    const license = blocked ? issued : await repeatLicense(issued, revocationLists, this.#issuer)
     const about = { licenseId, installationId, generation, units, unit, deactivated }
     return { kind: 'license', license, revocationLists, ...about, repeated: true }
   }

@@ -5,7 +5,7 @@ import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './clie
 import { Holdings } from './holdings.ts'
 import type { AcquireDecision, EndedSession, ReleaseCause, ResumeDecision, SessionPolicy } from './policy.ts'
 import type { RecordSink, SessionRecord } from './records.ts'
-import type { TokenSigner } from './signed-token.ts'
+import type { SignedSession, TokenSigner } from './signed-token.ts'
 import { NONE } from './slot-table.ts'
 
 export interface CounterOptions {
@@ -148,6 +148,11 @@ export class SessionCounter {
       }
     }
     return { resumed, unknown, replaced }
+  }
+
+  /** What a signed token of that session would say; null where it is not held. */
+  sessionOf(token: string): SignedSession | null {
+    return this.#holdings.sessionOf(token)
   }
 
   /** Takes all orphaned sessions of the client. */

@@ -2,6 +2,7 @@ import { type Application, ApplicationTable } from './applications.ts'
 import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
 import type { SessionPolicy } from './policy.ts'
 import type { RecordSink, SessionRecord } from './records.ts'
+import type { SignedSession } from './signed-token.ts'
 import { emptyList, NONE, SlotTable } from './slot-table.ts'
 import { formatToken, parseToken } from './token.ts'
 
@@ -42,6 +43,14 @@ export class Holdings {
 
   keyOf(slot: number): string {
     return this.#slots.key[slot]!
+  }
+
+  /** What a signed token of that session would say; null where it is not held. */
+  sessionOf(token: string): SignedSession | null {
+    const slot = this.find(token)
+    if (slot === NONE) return null
+    const application = this.applications.at(this.#slots.application[slot]!).name
+    return { application, key: this.keyOf(slot), grantedAt: this.#slots.grantedAt[slot]! }
   }
 
   clientOf(slot: number): Client {

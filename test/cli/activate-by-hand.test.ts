@@ -83,6 +83,14 @@ t.test('the request by hand: the same until it is answered', async t => {
   await ctl('activate', '--request-file', 'more.jws', '--sessions', '6')
   const more = await read('more.jws')
   t.strictSame(more.request.earlierRequestIds, [first.request.requestId])
+  await ctl('activate', '--request-file', 'other.jws', '--sessions', '6', '--anew')
+  const other = await read('other.jws')
+  t.match(other.request, {
+    sessions: 6,
+    earlierRequestIds: [first.request.requestId, more.request.requestId],
+  })
+  await ctl('activate', '--request-file', 'again.jws', '--sessions', '6')
+  t.equal((await read('again.jws')).text, other.text, 'now that one waits for its answer')
 
   const answer = await vendor.service.submit(more.text, { installationKey: key })
   if (answer.kind !== 'license') throw new Error(answer.kind)
@@ -105,4 +113,17 @@ t.test('the request by hand: the same until it is answered', async t => {
   t.equal((await read('anew.jws')).request.deactivationOf, null)
   await ctl('activate', '--request-file', 'wish.jws', '--sessions', '2')
   t.equal((await read('wish.jws')).request.deactivationOf, null, 'who names a number wants a license')
+})
+
+t.test('a file that is carried slower than the wire is refused, and the machine is no suspect', async t => {
+  const { vendor, site, ctl, keyFile } = await startCustomer(t)
+  const { key, poolId } = await vendor.pool(100)
+  t.match(await ctl('activate', '--key-file', keyFile(key), '--sessions', '10'), { code: 0 })
+  t.match(await ctl('activate', '--request-file', 'slow.jws', '--sessions', '20'), { code: 0 })
+  t.match(await ctl('reactivate'), { code: 0 })
+  const slow = await vendor.service.submit(readFileSync(join(site.folder, 'slow.jws'), 'utf8'))
+  t.match(slow, { kind: 'refused', refusal: { code: 'request-outdated', hint: /--request-file/ } })
+  t.equal(await vendor.claimed(poolId), 10)
+  t.match(await ctl('reactivate', '--sessions', '20'), { code: 0, stderr: /20 sessions .*generation 3/ })
+  t.match(await vendor.store.installations(), [{ standing: 'good', units: 20 }])
 })

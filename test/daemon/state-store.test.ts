@@ -1,5 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { StateStore } from '../../src/daemon/state-store.ts'
@@ -145,3 +153,46 @@ t.test('a state directory without room stops the start with a fault, not later w
   t.equal(statSync(site.journalFile).isFile(), true)
   await t.rejects(startHere(t, site), { code: 'state-not-usable', hint: /free space/ })
 })
+
+const isRoot = process.getuid?.() === 0
+
+t.test(
+  'root that opens it first leaves nothing that the daemon cannot read',
+  {
+    skip: isRoot ? false : 'needs root',
+  },
+  async t => {
+    const path = place(t)
+    const folder = dirname(path)
+    chownSync(folder, 4242, 4343)
+    const { store } = open(path)
+    store.write('a', '1')
+    const owners = () =>
+      readdirSync(folder).map(name => {
+        const { uid, gid } = statSync(join(folder, name))
+        return `${name} ${uid}:${gid}`
+      })
+    const all = ['state.db 4242:4343', 'state.db-shm 4242:4343', 'state.db-wal 4242:4343']
+    t.strictSame(owners(), all, 'also while it is open: the daemon may start meanwhile')
+    store.close()
+    chownSync(path, 0, 0)
+    open(path).store.close()
+    t.strictSame(owners(), ['state.db 4242:4343'], 'what root had kept for itself is given back')
+  },
+)
+
+t.test(
+  'root gives nothing away that a link of the daemon points to',
+  {
+    skip: isRoot ? false : 'needs root',
+  },
+  async t => {
+    const path = place(t)
+    const target = join(t.testdirName, 'target')
+    writeFileSync(target, '')
+    symlinkSync(target, path)
+    chownSync(dirname(path), 4242, 4343)
+    open(path).store.close()
+    t.equal(statSync(target).uid, 0)
+  },
+)

@@ -133,3 +133,76 @@ test("another machine's key does not fit", async t => {
   const forged = await signJws(payload, header, stranger)
   t.match(await verifyMachineRequest(forged, fixtureNow), { problem: { code: 'request-signature-invalid' } })
 })
+
+/** The four texts of 43 characters that a lenient reader takes for the same 32 bytes; the canonical one is first. */
+function spellings(base64url: string): string[] {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const first = alphabet.indexOf(base64url.at(-1)!)
+  return [0, 1, 2, 3].map(bits => base64url.slice(0, -1) + alphabet[first + bits])
+}
+
+test('a key that is spelled otherwise is the same key, so that no machine looks like two', async t => {
+  const jkt = await machineThumbprint(publicKey)
+  const { kty, crv, x, y } = jwk
+  for (const other of [
+    ...spellings(x).map(x => ({ ...jwk, x })),
+    ...spellings(y).map(y => ({ ...jwk, y })),
+    { y, x, kty, crv },
+  ]) {
+    const text = await signJws(payload, { ...header, jwk: other }, privateKey)
+    const verdict = await verifyMachineRequest(text, fixtureNow)
+    t.match(verdict, { ok: true, jkt, jwk }, JSON.stringify(other))
+    t.same(Object.keys(verdict.ok ? verdict.jwk : {}), ['kty', 'crv', 'x', 'y'])
+  }
+})
+
+test('any other form of a key is refused', async t => {
+  const pem = publicKey.export({ type: 'spki', format: 'pem' })
+  const der = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  const { x, y } = jwk
+  const forms: unknown[] = [pem, der, [jwk], { pem }, { ...jwk, x5c: [der] }, { ...jwk, kid: 'other' }]
+  // Padding, the other alphabet, white space, a byte before, a byte after, a byte less.
+  for (const other of [
+    `${x}=`,
+    Buffer.from(x, 'base64url').toString('base64'),
+    ` ${x}`,
+    `${x}\n`,
+    `AAAA${x}`,
+    `${x}A`,
+    x.slice(1),
+  ]) {
+    forms.push({ ...jwk, x: other })
+  }
+  forms.push(
+    { ...jwk, kty: 'ec' },
+    { ...jwk, crv: 'p-256' },
+    { ...jwk, crv: 'prime256v1' },
+    { ...jwk, y: y + x },
+  )
+  for (const form of forms) {
+    const text = await signJws(payload, { ...header, jwk: form as typeof jwk }, privateKey)
+    const code = 'request-key-invalid'
+    t.match(
+      await verifyMachineRequest(text, fixtureNow),
+      { ok: false, problem: { code } },
+      JSON.stringify(form),
+    )
+  }
+})
+
+test('a coordinate beyond the prime of the curve is no second spelling of the one below it', async t => {
+  // The point of P-256 whose x is 5; with the prime added x still has 32 bytes.
+  const x = Buffer.alloc(32)
+  x[31] = 5
+  const y = Buffer.from('459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbcc', 'hex')
+  const prime = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
+  const beyond = Buffer.from((prime + 5n).toString(16), 'hex')
+  const codeOf = async (point: Buffer) => {
+    const other = { ...jwk, x: point.toString('base64url'), y: y.toString('base64url') }
+    const text = assembleJws({ ...header, jwk: other }, payload, Buffer.alloc(64))
+    const verdict = await verifyMachineRequest(text, fixtureNow)
+    return verdict.ok ? null : verdict.problem.code
+  }
+  t.equal(await codeOf(x), 'request-signature-invalid', 'the key is one')
+  t.equal(await codeOf(beyond), 'request-key-invalid')
+})

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import { type EmptyLedger, onEachStore } from './each-store.ts'
 import { codeOf, Machine, Vendor } from './vendor.ts'
@@ -88,6 +89,62 @@ onEachStore('a copy that was made while a reply was under way is noticed as well
   await copy.reactivate(vendor)
   t.equal(await standingOf(vendor, machine), 'clone-suspected')
 })
+
+/** A request that is made and not sent; the machine names it until it has another license. */
+async function laidAside(machine: Machine, sessions?: number): Promise<string> {
+  const requestId = randomUUID()
+  const request = await machine.request({ requestId, sessions: sessions ?? null })
+  machine.earlierRequestIds.push(requestId)
+  return request
+}
+
+onEachStore('a request that comes after the one that names it is late, and no copy', async (t, ledger) => {
+  const { vendor, machine } = await activated(ledger)
+  const late = await laidAside(machine, 20)
+  await machine.reactivate(vendor)
+  const refused = { refusal: { code: 'request-outdated', hint: /sessionctl activate --request-file/ } }
+  t.match(await vendor.service.submit(late), refused, 'at once')
+  await machine.reactivate(vendor)
+  t.match(await vendor.service.submit(late), refused, 'and later')
+  t.equal(await standingOf(vendor, machine), 'good')
+  t.match(await machine.reactivate(vendor), { generation: 5, units: 10 }, 'the machine goes on')
+  t.equal(await standingOf(vendor, machine), 'good')
+})
+
+onEachStore('so is a file made before the first activation, with or without the key', async (t, ledger) => {
+  const vendor = await Vendor.withCustomer(await ledger.open())
+  const { key, poolId } = await vendor.pool(100)
+  const machine = new Machine()
+  const named = await laidAside(machine, 20)
+  const first = await machine.request({ sessions: 10 })
+  await machine.install(await vendor.service.activate(first, { installationKey: key }))
+  await machine.reactivate(vendor)
+  for (const file of [named, first]) {
+    t.equal(codeOf(await vendor.service.submit(file, { installationKey: key })), 'request-outdated')
+  }
+  t.equal(await vendor.claimed(poolId), 10)
+  t.equal(codeOf(await machine.reactivate(vendor)), 'license')
+  t.equal(await standingOf(vendor, machine), 'good')
+})
+
+onEachStore(
+  'a copy that sends such a late request gains nothing and is noticed at its next',
+  async (t, ledger) => {
+    const { vendor, machine } = await activated(ledger)
+    const late = await laidAside(machine, 20)
+    const copy = machine.clone()
+    await machine.reactivate(vendor)
+    t.equal(codeOf(await vendor.service.reactivate(late)), 'request-outdated')
+    t.equal(await standingOf(vendor, machine), 'good')
+    t.equal(codeOf(await copy.reactivate(vendor)), 'license')
+    t.equal(
+      await standingOf(vendor, machine),
+      'clone-suspected',
+      'it names what was overtaken, and not by what',
+    )
+    t.equal(codeOf(await machine.reactivate(vendor)), 'clone-suspected')
+  },
+)
 
 onEachStore('a disk that moved to other hardware is refused, and noted', async (t, ledger) => {
   const { vendor, machine, key } = await activated(ledger)

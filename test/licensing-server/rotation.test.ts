@@ -31,7 +31,7 @@ onEachStore(
     let issuer = readIssuer(directory, now)
     const store = await ledger.open()
     const vendor = await Vendor.withCustomer(store, { issuer: () => issuer })
-    const { key } = await vendor.pool(100)
+    const { key, poolId } = await vendor.pool(100)
     const old = new Machine()
     const request = await old.request({ sessions: 10 })
     const before = await vendor.service.activate(request, { installationKey: key })
@@ -52,15 +52,20 @@ onEachStore(
       })
       return verdict.ok ? 'valid' : verdict.problem.code
     }
-    const license = before.kind === 'license' ? before.license : ''
+    const textOf = (answer: Answer) => (answer.kind === 'license' ? answer.license : '')
+    const payloadOf = (answer: Answer) => {
+      return JSON.parse(Buffer.from(textOf(answer).split('.')[1]!, 'base64url').toString()) as License
+    }
     const listsOf = (answer: Answer) => (answer.kind === 'license' ? answer.revocationLists : [])
 
     const oldCertificate = readFileSync(join(directory, authorityPaths.issuingCertificate), 'utf8')
     t.equal(await judge(before, []), 'valid')
-    issuer = await renewIssuing(directory, { now })
-    const renewed = await vendor.service.activate(await new Machine().request({ sessions: 10 }), {
-      installationKey: key,
-    })
+    const renewedAt = now + 86_400_000
+    const thief = issuer
+    issuer = await renewIssuing(directory, { now: renewedAt })
+    vendor.now = renewedAt + 86_400_000
+    const second = await new Machine().request({ sessions: 10 })
+    const renewed = await vendor.service.activate(second, { installationKey: key })
     t.strictSame(listsOf(renewed), [], 'nothing was revoked')
     t.equal(await judge(renewed, []), 'valid')
     t.equal(await judge(before, listsOf(renewed)), 'valid', 'what the old certificate signed stays good')
@@ -79,13 +84,43 @@ onEachStore(
     t.strictSame(await vendor.service.revocationLists(), listsOf(repeated))
     t.equal(await judge(before, listsOf(repeated)), 'license-issuer-revoked')
     t.equal(await judge(renewed, listsOf(repeated)), 'valid')
+
     t.equal(
       await judge(repeated, listsOf(repeated)),
-      'license-issuer-revoked',
-      'the very same license, which is no good now',
+      'valid',
+      'the same license, signed by the present certificate',
     )
-    const payload = Buffer.from(license.split('.')[1]!, 'base64url').toString()
-    old.license = JSON.parse(payload) as License
+    t.match(repeated, { repeated: true, generation: 1, units: 10, licenseId: payloadOf(before).licenseId })
+    t.strictSame(
+      payloadOf(repeated),
+      { ...payloadOf(before), issuedAt: '2026-11-25T12:00:00Z' },
+      'issued no later than the certificate demands',
+    )
+    vendor.days(30)
+    const third = await vendor.service.activate(request, { installationKey: key })
+    t.strictSame(payloadOf(third), payloadOf(repeated), 'nobody gains time by repeating')
+    t.equal(await vendor.claimed(poolId), 20, 'and nothing is claimed twice')
+    const renewedAgain = await vendor.service.activate(second, { installationKey: key })
+    t.match(renewedAgain, { repeated: true, license: textOf(renewed) }, 'what is good is given as it was')
+
+    const present = issuer
+    issuer = thief
+    t.match(
+      await vendor.service.activate(request, { installationKey: key }),
+      { license: textOf(before) },
+      'without a better certificate it stays as it is',
+    )
+    issuer = present
+    const { installationId } = payloadOf(before)
+    await vendor.admin.blockInstallation(installationId, 'a copy')
+    t.match(
+      await vendor.service.activate(request, { installationKey: key }),
+      { license: textOf(before) },
+      'who is blocked gets nothing new',
+    )
+    await vendor.admin.clearInstallation(installationId, 'none')
+
+    old.license = payloadOf(before)
     const anew = await vendor.service.reactivate(await old.request())
     t.equal(await judge(anew, listsOf(anew)), 'valid', 'a new request heals the machine')
   },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer, LicenseAnswer } from '../../src/licensing-server/service.ts'
+import { signJws } from '../license/setting.ts'
 import { onEachStore } from './each-store.ts'
 import { codeOf, Machine, readLicense, representative, Vendor } from './vendor.ts'
 
@@ -384,4 +385,28 @@ onEachStore('a demonstration license says so, and needs no facts', async (t, led
   t.match(await readLicense(answer), { demonstration: true, fingerprint: null, maxSessions: 10 })
   await machine.install(answer)
   t.equal(codeOf(await vendor.service.reactivate(await machine.request({ fingerprint: null }))), 'license')
+})
+
+onEachStore('a machine whose key is spelled otherwise claims nothing twice', async (t, ledger) => {
+  const vendor = await Vendor.withCustomer(await ledger.open())
+  const { key, poolId } = await vendor.pool(100)
+  const machine = new Machine()
+  const first = await machine.activate(vendor, key, 10)
+  const [head, payload] = (await machine.request({ sessions: 12 })).split('.') as [string, string]
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString()) as { jwk: { x: string } } & {
+    alg: string
+  }
+  // The last character holds two bits that no byte needs.
+  const x = header.jwk.x.replace(/.$/, last => String.fromCharCode(last.charCodeAt(0) + 1))
+  const same = Buffer.from(x, 'base64url').equals(Buffer.from(header.jwk.x, 'base64url'))
+  t.ok(same && x !== header.jwk.x)
+  const content = Buffer.from(payload, 'base64url').toString()
+  const text = await signJws(content, { ...header, jwk: { ...header.jwk, x } }, machine.privateKey)
+  const again = await vendor.service.activate(text, { installationKey: key })
+  t.match(again, { installationId: license(first).installationId, units: 12, generation: 2 })
+  t.equal(await vendor.claimed(poolId), 12)
+  await machine.install(again)
+  t.equal(codeOf(await machine.reactivate(vendor)), 'license', 'as before it is the same key')
+  const { installationId } = license(first)
+  t.match(await vendor.store.situation(installationId), { installation: { standing: 'good', units: 12 } })
 })

@@ -32,7 +32,8 @@ export const activate = defineCommand({
       .option('anew', {
         type: 'boolean',
         default: false,
-        describe: 'With --request-file on a machine that was deactivated: ask for a license, confirm nothing',
+        describe:
+          'With --request-file: not the request that waits for its answer, but another; on a machine that was deactivated, for a license',
       })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
       .conflicts('request-file', ['key-file', 'server']),

@@ -12,7 +12,7 @@ import { RecordBook } from '../../daemon/reactivation/record.ts'
 import type { StateStore } from '../../daemon/state-store.ts'
 import { Fault } from '../../errors.ts'
 import { createLogger, type Logger } from '../../log.ts'
-import { giveToOwnerAround, makeFolder } from '../../write-file.ts'
+import { makeFolder } from '../../write-file.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** The license of this machine, opened for a command: with the parts that the daemon itself is made of. */
@@ -60,7 +60,6 @@ async function open(
   let state: StateStore | null = null
   try {
     state = openState(config.stateDirectory, log)
-    giveToOwnerAround(join(config.stateDirectory, 'state.db'))
     const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
     const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks, log })
     const exchange = new Exchange({

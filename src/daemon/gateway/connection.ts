@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { CLOSE } from '../../protocol/codes.ts'
-import { encodeGranted, type RequestId } from '../../protocol/messages.ts'
+import { encodeGranted, encodeResult, type RequestId } from '../../protocol/messages.ts'
 import type { Topic } from '../../protocol/schemas.ts'
 import type { Application } from '../../session/applications.ts'
 import type { Client } from '../../session/client-table.ts'
@@ -18,14 +18,33 @@ export interface GrantReply {
   readonly limit: number
 }
 
-/** The reply to one request: ready text, or a grant. Null where none is due. */
-export type Reply = string | GrantReply | null
+/** A resume that adopted sessions. Their new tokens are made as those of grants are, and for the same reason. */
+export interface AdoptionReply {
+  readonly id: RequestId
+  readonly resumed: number
+  readonly unknown: readonly string[]
+  /** The token that was shown, and the session with its new one. */
+  readonly adopted: readonly (readonly [shown: string, session: UnsealedSession])[]
+}
+
+export type LateReply = GrantReply | AdoptionReply
+
+/** The reply to one request: ready text, or one that is made late. Null where none is due. */
+export type Reply = string | LateReply | null
 
 /** A frame that waits for the end of the turn; an array is the reply to a batch. */
-export type PendingFrame = string | GrantReply | (string | GrantReply)[]
+export type PendingFrame = string | LateReply | (string | LateReply)[]
 
-/** Turns the token of a grant into the one that is sent; see session/signed-token.ts. */
-export type TokenSealer = (grant: GrantReply) => string
+export interface UnsealedSession {
+  readonly token: string
+  readonly application: string
+  readonly key: string
+  /** Monotonic milliseconds. Default: now. */
+  readonly grantedAt?: number
+}
+
+/** Turns the token of a session into the one that is sent; see session/signed-token.ts. */
+export type TokenSealer = (session: UnsealedSession) => string
 
 /**
  * One WebSocket. It knows who speaks over it and what it must still say in this turn.
@@ -92,8 +111,13 @@ export class Connection {
     if (code === CLOSE['slow-reader'] || code === CLOSE['ping-timeout']) this.ws.terminate()
   }
 
-  #text(reply: string | GrantReply): string {
+  #text(reply: string | LateReply): string {
     if (typeof reply === 'string') return reply
+    if ('adopted' in reply) {
+      const { id, resumed, unknown, adopted } = reply
+      const replaced = Object.fromEntries(adopted.map(([shown, session]) => [shown, this.#seal(session)]))
+      return encodeResult(id, { resumed, unknown, replaced })
+    }
     return encodeGranted(reply.id, reply.repeated, this.#seal(reply), reply.inUse, reply.limit)
   }
 }

@@ -5,7 +5,7 @@ import { encodeFailure, encodeNotification, parseFrame } from '../../protocol/me
 import { NOTIFICATIONS, type NotificationName, type NotificationParams } from '../../protocol/schemas.ts'
 import type { Client } from '../../session/client-table.ts'
 import type { EndedSession } from '../../session/policy.ts'
-import { Connection, type GrantReply, type PendingFrame, type TokenSealer } from './connection.ts'
+import { Connection, type LateReply, type PendingFrame, type TokenSealer } from './connection.ts'
 import type { Door } from './handshake.ts'
 import { createListener } from './listener.ts'
 import { type RequestContext, Requests } from './requests.ts'
@@ -175,7 +175,7 @@ export class Gateway {
     }
     const incoming = parseFrame(data.toString(), maxBatchLength)
     if (!Array.isArray(incoming)) return this.#requests.answer(connection, incoming, now)
-    const replies: (string | GrantReply)[] = []
+    const replies: (string | LateReply)[] = []
     for (const item of incoming) {
       const reply = this.#requests.answer(connection, item, now)
       if (reply !== null) replies.push(reply)

@@ -92,7 +92,13 @@ export class Requests {
   #resume(connection: Connection, id: RequestId, params: ParamsOf<'session.resume'>, now: number): Reply {
     const client = connection.client ?? this.#attach(connection, {}, now)
     const { counter } = this.#context
-    if (params.tokens !== undefined) return encodeResult(id, counter.resume(client, params.tokens, now))
+    if (params.tokens !== undefined) {
+      const { resumed, unknown, replaced } = counter.resume(client, params.tokens, now)
+      const adopted = Object.entries(replaced).map(
+        ([shown, token]) => [shown, { token, ...counter.sessionOf(token)! }] as const,
+      )
+      return { id, resumed, unknown, adopted }
+    }
     if (client.identity !== null) return encodeResult(id, counter.resumeAll(client))
     const message = 'To resume without tokens, send clientId and clientSecret in hello.'
     return encodeFailure(id, 'client-secret-required', message)

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
-import { giveToOwnerAround } from '../../write-file.ts'
+import { makeOwnFile } from '../../write-file.ts'
 
 /** The file in the state directory. Its lock is all that matters of it. */
 export const exchangeLockFile = 'exchange.lock'
@@ -25,9 +25,8 @@ export function lockExchange(path: string): (() => void) | null {
 
 function open(path: string): Database.Database {
   try {
-    const db = new Database(path, { timeout: 0 })
-    giveToOwnerAround(path)
-    return db
+    makeOwnFile(path)
+    return new Database(path, { timeout: 0 })
   } catch (error) {
     throw notUsable(path, error)
   }

@@ -123,12 +123,15 @@ export class Exchange {
 
   /**
    * The request to carry by hand: for a license, or where the license in force grants nothing and `anew` is not
-   * wanted, the confirmation of that.
+   * wanted, the confirmation of that. It is the same until it is answered; `anew` gives up the one that waits, which
+   * the licensing server may have answered long ago where this machine was put back to a backup.
    */
   async request(of: { sessions: number | null; anew: boolean }): Promise<RequestByHand> {
     const { license } = this.#parts.installation
     const confirms = !of.anew && of.sessions === null && license?.deactivated === true
     const wish = await this.#wish(of.sessions, confirms ? license.licenseId : null)
+    const waiting = of.anew ? findPending(this.#parts.book.read().requests, wish.asks, wish.jkt) : null
+    if (waiting !== null) this.#mark(waiting, 'spent')
     const { requestId, text } = await this.#pending(wish)
     return { requestId, text, asks: wish.asks, jkt: wish.jkt }
   }

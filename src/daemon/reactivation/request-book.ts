@@ -5,7 +5,7 @@ import type { MachineRequestContent } from '../../license/machine-request.ts'
  *
  * `open`     made, and perhaps sent: the reply was lost, or the file is on the way. It is sent again as it is.
  * `refused`  the server said no. Not sent again.
- * `spent`    its license came and could not be used. Not sent again, since the same license would come.
+ * `spent`    its license came and could not be used, or it was given up. Not sent again, since the same license would come.
  */
 export type RequestState = 'open' | 'refused' | 'spent'
 

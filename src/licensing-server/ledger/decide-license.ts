@@ -33,7 +33,7 @@ export function decideReactivation(
   situation: Situation,
   history: History,
 ): LicenseDecision {
-  const { installation, pool, customer, issue } = situation
+  const { installation, pool, customer } = situation
   const { installationId } = installation
   const representative = customer.representative
   if (question.jkt !== installation.jkt) {
@@ -43,7 +43,7 @@ export function decideReactivation(
       : null
     return refuse(refusal('other-machine-key', { installationId, representative }), change)
   }
-  const repeat = answerRepeat(question, issue, { units: installation.units, pool })
+  const repeat = answerRepeat(question, situation)
   if (repeat !== null) return repeat
   const wrong = findWrongProduct(question, pool, customer) ?? findWithoutFacts(question)
   if (wrong !== null) return refuse(wrong)
@@ -63,10 +63,7 @@ export function decideActivation(
   const { key, pool, customer } = keyed
   const representative = customer.representative
   if (situation !== null) {
-    const repeat = answerRepeat(question, situation.issue, {
-      units: situation.installation.units,
-      pool: situation.pool,
-    })
+    const repeat = answerRepeat(question, situation)
     if (repeat !== null) return repeat
   }
   if (key.revokedAt !== null) {

@@ -43,6 +43,8 @@ export interface LedgerEventData {
     deactivated: boolean
     /** Where the request's generation was not the last one: which it was. */
     askedAs?: number
+    /** Unanswered requests of the machine that the request named, if any: from now on they are outdated. */
+    earlierRequestIds?: string[]
     /** Only where it differs from the one before. */
     fingerprint?: MachineFingerprint | null
   }

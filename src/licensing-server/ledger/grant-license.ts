@@ -145,7 +145,7 @@ function issue(
   const { request, digest, now, demonstration, fresh } = question
   const { installationId, generation, jkt, units, fingerprint } = after
   const { licenseId } = fresh
-  const { requestId } = request
+  const { requestId, earlierRequestIds = [] } = request
   const last = before?.generation ?? 0
   const askedAs = request.generation === last ? {} : { askedAs: request.generation }
   const drifted = JSON.stringify(fingerprint) !== JSON.stringify(before?.fingerprint)
@@ -159,6 +159,7 @@ function issue(
     units: deactivated ? 0 : units,
     deactivated,
     ...askedAs,
+    ...(earlierRequestIds.length > 0 ? { earlierRequestIds } : {}),
     ...(drifted ? { fingerprint } : {}),
   }
   change.events.push(eventOf(installationStream(installationId), machineAct(question), 'licensed', licensed))

@@ -29,8 +29,10 @@ export function judgeCopy(
   const { installation, issue, customer } = situation
   const { installationId, standing, state } = installation
   const representative = customer.representative
-  const lineage: Lineage = anew ? 'current' : lineageOf(question.request, installation, issue, history)
-  if (lineage === 'answered') {
+  const line = lineageOf(question.request, installation, issue, history)
+  // An old file stays an old file, also where it was made before the first license of the machine.
+  const lineage: Lineage = anew && line !== 'outdated' ? 'current' : line
+  if (lineage === 'outdated') {
     const licensedAt = formatInstant(installation.licensedAt)
     return { served: false, refusal: refusal('request-outdated', { licensedAt }) }
   }

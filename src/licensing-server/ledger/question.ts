@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { License } from '../../license/document.ts'
 import type { MachineRequest } from '../../license/machine-request.ts'
 import type { Act } from './events.ts'
-import { type Issue, type LedgerChange, type Pool, unitOf } from './model.ts'
+import { type Issue, type LedgerChange, type Situation, unitOf } from './model.ts'
 import { type Refusal, refusal, type Unit } from './refusals.ts'
 
 /** A verified request, with everything that the decision may not make up itself. */
@@ -30,8 +30,11 @@ export type LicenseDecision =
       change: LedgerChange
       issue: Issue
     }
-  /** The request was answered before: the same license again, and nothing changes. */
-  | { kind: 'repeat'; issue: Issue; units: number; unit: Unit }
+  /**
+   * The request was answered before: the same license again, and nothing changes. `blocked`: it is given as it is or
+   * not at all, so also where the certificate that signed it was revoked.
+   */
+  | { kind: 'repeat'; issue: Issue; units: number; unit: Unit; blocked: boolean }
   /** `change`: what is written all the same, such as a suspicion; null: nothing. */
   | { kind: 'refuse'; refusal: Refusal; change: LedgerChange | null }
 
@@ -55,13 +58,15 @@ export function digestOf(requestText: string): string {
  */
 export function answerRepeat(
   question: Pick<Question, 'request' | 'digest' | 'wish'>,
-  issue: Issue | null,
-  owned: { units: number; pool: Pool },
+  { issue, installation, pool }: Pick<Situation, 'issue' | 'installation' | 'pool'>,
 ): LicenseDecision | null {
   if (issue === null || issue.requestId !== question.request.requestId) return null
-  const units = issue.deactivated ? 0 : owned.units
-  const unit = unitOf(owned.pool.product)
+  const units = issue.deactivated ? 0 : installation.units
+  const unit = unitOf(pool.product)
+  const blocked = installation.standing === 'blocked'
   const wishIsMet = issue.deactivated || question.wish === null || question.wish === units
-  if (issue.requestDigest === question.digest && wishIsMet) return { kind: 'repeat', issue, units, unit }
+  if (issue.requestDigest === question.digest && wishIsMet) {
+    return { kind: 'repeat', issue, units, unit, blocked }
+  }
   return refuse(refusal('request-id-reused', { units, unit }))
 }

@@ -35,7 +35,7 @@ interface Wording {
 }
 
 const newRequest =
-  'Make a new request on the machine: `sessionctl reactivate`, or by hand `sessionctl activate --request-file request.jws`.'
+  'Make a new request on the machine: `sessionctl reactivate`, or by hand `sessionctl activate --request-file request.jws --anew`.'
 const checkKey = 'Type the installation key again, as it stands in the message that brought it.'
 const ask = (whom: Representative | null) =>
   whom === null
@@ -64,9 +64,9 @@ export const refusals = {
     }),
   },
   'request-outdated': {
-    title: 'The request was already answered, and the machine was licensed anew since.',
+    title: 'The request was made before the machine was licensed anew.',
     describe: (of: { licensedAt: string }): Wording => ({
-      message: `This request was answered before; the machine was licensed anew at ${of.licensedAt}.`,
+      message: `This request is older than the license that the machine was given at ${of.licensedAt}.`,
       hint: newRequest,
     }),
   },

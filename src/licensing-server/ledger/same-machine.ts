@@ -42,10 +42,11 @@ export function findSameMachine(
  *             older one and knows the request that the last license answered (the reply was lost, or the
  *             license could not be installed). A copy made earlier cannot know that request's random id.
  * `ahead`     its generation is higher than the ledger's: the ledger was restored from a backup.
- * `answered`  it was answered itself, before the last one: an old file was sent again by mistake.
+ * `outdated`  it was answered itself before the last one, or one that was answered names it as made before: an
+ *             old file was sent late, or again. It says nothing of a copy, and gives a copy nothing either.
  * `stale`     none of these: a second copy of the machine, or a machine restored from a backup.
  */
-export type Lineage = 'current' | 'ahead' | 'answered' | 'stale'
+export type Lineage = 'current' | 'ahead' | 'outdated' | 'stale'
 
 /** A ledger restored from a backup has lost some generations, not more than these. */
 const maxLostGenerations = 100_000
@@ -60,12 +61,12 @@ export function lineageOf(
   if (ahead === 0) return 'current'
   if (ahead > 0 && ahead <= maxLostGenerations) return 'ahead'
   if (issue !== null && request.earlierRequestIds?.includes(issue.requestId)) return 'current'
-  return history.requestIds.has(request.requestId) ? 'answered' : 'stale'
+  return history.requestIds.has(request.requestId) ? 'outdated' : 'stale'
 }
 
 /** What the events of an installation tell of its past. */
 export interface History {
-  /** Requests that were answered with a license. */
+  /** Requests that were answered with a license, and those that they named: none of them gets another license. */
   requestIds: ReadonlySet<string>
   /** Thumbprints of the machine keys to which it was bound. */
   keys: ReadonlySet<string>
@@ -80,6 +81,7 @@ export function readHistory(events: readonly LedgerEvent[]): History {
   for (const event of events) {
     if (event.type !== 'licensed') continue
     requestIds.add(event.data.requestId)
+    for (const requestId of event.data.earlierRequestIds ?? []) requestIds.add(requestId)
     keys.add(event.data.jkt)
   }
   return { requestIds, keys }

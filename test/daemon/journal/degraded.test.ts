@@ -76,6 +76,37 @@ t.test('sessions that no journal has are proven by their tokens after a crash, e
   t.match(await again.call('status.get'), { inUse: 5, orphaned: 0 })
 })
 
+t.test('a second crash while the journal cannot be written loses nothing either', async t => {
+  const site = new Site(t, { sessions: { resumeWindowMs: 60_000, maxPerClient: 100 } })
+  await site.license({ maxSessions: 5 })
+  const unblock = block(site)
+  const first = await DaemonProcess.start(t, site)
+  const holder = await openAs(t, site.socket, { ...identity, application: 'ivr' })
+  const tokens = await holder.acquireAll(keys('call', 5))
+  await first.kill()
+
+  const second = await DaemonProcess.start(t, site)
+  const back = await openAs(t, site.socket, identity)
+  const adopted = await back.call('session.resume', { tokens })
+  t.match(adopted, { resumed: 5, unknown: [] })
+  const renewed = tokens.map(token => adopted.replaced[token] as string)
+  for (const token of renewed) t.match(token, /^[0-9a-z]+\.[\w-]{16}\.[\w-]+\.[\w-]+$/)
+  t.strictSame(await back.call('session.resume', { tokens }), adopted, 'the same question, the same answer')
+  t.strictSame(await back.call('session.release', { token: renewed.pop() }), { released: true })
+  t.match(await back.call('status.get'), { journal: 'degraded', inUse: 4 })
+  await second.kill()
+
+  unblock()
+  await DaemonProcess.start(t, site)
+  const again = await openAs(t, site.socket, identity)
+  t.match(await again.call('session.resume', { tokens }), { resumed: 0 }, 'a token is good for one adoption')
+  const last = await again.call('session.resume', { tokens: renewed })
+  t.match(last, { resumed: 4, unknown: [] })
+  for (const token of renewed) t.match(last.replaced[token], /^[0-9a-z]+\.[\w-]{16}$/)
+  const { applications } = await again.call('status.get')
+  t.match(applications, [{ name: 'ivr', inUse: 4 }])
+})
+
 t.test('when it heals, everything that is held is written', async t => {
   const site = new Site(t)
   await site.license({ maxSessions: 20 })

@@ -61,13 +61,13 @@ t.test('lineage', async t => {
   t.equal(lineage({ generation: 1_000_000_000 }), 'stale', 'no ledger loses as much as that')
   const requestId = '6a0ee4b5-8b8e-4a5b-9b0e-9d2b7e6d1f01'
   const history = { requestIds: new Set([requestId]), keys: new Set<string>() }
-  t.equal(lineage({ generation: 2, requestId }, history), 'answered')
+  t.equal(lineage({ generation: 2, requestId }, history), 'outdated')
   t.equal(lineageOf(makeQuestion({ generation: 4 }).request, installation, null, noHistory), 'stale')
 })
 
-t.test('the past tells which requests were answered, and to which keys', async t => {
+t.test('the past tells which requests were answered or overtaken, and to which keys', async t => {
   const stream = installationStream('i')
-  const licensed = (requestId: string, jkt: string) =>
+  const licensed = (requestId: string, jkt: string, earlier: { earlierRequestIds?: string[] } = {}) =>
     eventOf(stream, act, 'licensed', {
       generation: 1,
       licenseId: 'l',
@@ -76,13 +76,14 @@ t.test('the past tells which requests were answered, and to which keys', async t
       jkt,
       units: 1,
       deactivated: false,
+      ...earlier,
     })
   const history = readHistory([
     licensed('r1', 'k1'),
     eventOf(stream, act, 'leaving', { transferId: 't' }),
-    licensed('r2', 'k2'),
+    licensed('r3', 'k2', { earlierRequestIds: ['r2'] }),
   ])
-  t.strictSame([...history.requestIds], ['r1', 'r2'])
+  t.strictSame([...history.requestIds], ['r1', 'r3', 'r2'])
   t.strictSame([...history.keys], ['k1', 'k2'])
 })
 
