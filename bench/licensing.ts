@@ -34,7 +34,12 @@ const args = await yargs(hideBin(process.argv))
   .option('smoke', { type: 'boolean', default: false, describe: 'One short round: does it work?' })
   .option('rounds', { type: 'number', default: 5, describe: 'Rounds; ratios are taken within a round' })
   .option('seconds', { type: 'number', default: 5, describe: 'Length of one measurement' })
-  .option('machines', { type: 'number', default: 64, describe: 'Machines that wait for an answer at a time' })
+  .option('warmup', {
+    type: 'number',
+    default: 15,
+    describe: 'Seconds before that which are not measured: a server runs for months, not from cold',
+  })
+  .option('machines', { type: 'number', default: 256, describe: 'Machines that wait for an answer at a time' })
   .option('ledger', { type: 'string', describe: 'Only this one: SQLite or PostgreSQL' })
   .option('server-flags', { type: 'string', describe: 'Flags of node for the servers, such as --cpu-prof' })
   .option('json', { type: 'string', describe: 'Write the figures to this file' })
@@ -43,6 +48,7 @@ const args = await yargs(hideBin(process.argv))
 
 const rounds = args.smoke ? 1 : args.rounds
 const seconds = args.smoke ? 0.5 : args.seconds
+const warmupSeconds = args.smoke ? 0.5 : args.warmup
 const machineCount = args.smoke ? 8 : args.machines
 const SERVERS = 2
 const CORES = 2
@@ -81,10 +87,11 @@ try {
   if (postgres !== null) sites.push(await openSite('PostgreSQL', await postgres.createDatabase()))
   else if (args.ledger !== 'SQLite')
     process.stderr.write('PostgreSQL is not installed and is left out: apt-get install postgresql\n')
+  for (const site of sites) await reactivate(site, warmupSeconds)
   const signing: Signing[] = []
   for (let round = 0; round < rounds; round++) {
     signing.push(await pureSigning())
-    for (const site of sites) site.measured.push(await reactivate(site))
+    for (const site of sites) site.measured.push(await reactivate(site, seconds))
   }
   const rows = await Promise.all(sites.map(site => rowOf(site, signing)))
   const limit = {
@@ -232,7 +239,7 @@ async function freePort(): Promise<number> {
 }
 
 /** One measurement: all machines of a site ask, each of them the servers in turns. */
-async function reactivate({ name, machines, processes }: Site): Promise<Measured> {
+async function reactivate({ name, machines, processes }: Site, seconds: number): Promise<Measured> {
   const file = join(directory, 'requests')
   await prepareRequests(file, machines, Math.ceil((seconds * MOST_PER_SECOND) / machines.length) + 8)
   const pids = processes.map(({ child }) => child.pid!)

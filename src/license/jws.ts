@@ -102,5 +102,22 @@ export async function signatureHolds(
 function ecdsaHolds(text: string, key: KeyObject): boolean {
   const end = text.lastIndexOf('.')
   const signature = Buffer.from(text.slice(end + 1), 'base64url')
-  return verify('sha256', Buffer.from(text.slice(0, end)), { key, dsaEncoding: 'ieee-p1363' }, signature)
+  if (signature.length !== 2 * ecdsaHalf) return false
+  const r = derInteger(signature.subarray(0, ecdsaHalf))
+  const s = derInteger(signature.subarray(ecdsaHalf))
+  const der = Buffer.concat([Buffer.of(0x30, r.length + s.length), r, s])
+  // As DER beside a bare key: node:crypto tells an object with options from a key by two exceptions, a third of the cost.
+  return verify('sha256', Buffer.from(text.slice(0, end)), key, der)
+}
+
+/** Bytes of each of the two numbers of a signature on P-256. */
+const ecdsaHalf = 32
+
+/** A positive whole number, big endian, as ASN.1 DER has it: without leading zeros, and no sign bit. */
+function derInteger(bytes: Uint8Array): Buffer {
+  let start = 0
+  while (start < bytes.length - 1 && bytes[start] === 0) start++
+  const digits = bytes.subarray(start)
+  const sign = digits[0]! >= 0x80 ? [0] : []
+  return Buffer.from([0x02, digits.length + sign.length, ...sign, ...digits])
 }

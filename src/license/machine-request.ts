@@ -149,19 +149,24 @@ function readRequest(
  */
 function importMachineKey(given: unknown): { key: KeyObject; jwk: MachineJwk } | null {
   if (!jwkValidator().Check(given)) return null
-  const { kty, crv, x, y } = given
-  const jwk = { kty, crv, x: respell(x), y: respell(y) }
+  // 43 characters hold two bits more than 32 bytes; in the canonical spelling they are 0.
+  const x = Buffer.from(given.x, 'base64url')
+  const y = Buffer.from(given.y, 'base64url')
+  const jwk = { kty: given.kty, crv: given.crv, x: x.toString('base64url'), y: y.toString('base64url') }
+  const der = Buffer.concat([p256Prefix, x, y])
   try {
-    return { key: createPublicKey({ key: jwk, format: 'jwk' }), jwk }
+    // Text in PEM is read at half the cost of a JWK.
+    const key = createPublicKey(
+      `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----`,
+    )
+    return { key, jwk }
   } catch {
     return null
   }
 }
 
-/** 43 characters hold two bits more than 32 bytes; in the canonical spelling they are 0. */
-function respell(base64url: string): string {
-  return Buffer.from(base64url, 'base64url').toString('base64url')
-}
+/** RFC 5480: what stands before the coordinates of a point in the DER of a public key on P-256. */
+const p256Prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')
 
 /** The JWK of a machine's public key, with the members that RFC 7638 hashes and no others. */
 export function machineJwkOf(publicKey: KeyObject): MachineJwk {

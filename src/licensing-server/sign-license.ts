@@ -1,4 +1,4 @@
-import { constants, type SignKeyObjectInput, sign } from 'node:crypto'
+import { constants, createPublicKey, type KeyLike, type SignKeyObjectInput, sign, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Fault } from '../errors.ts'
 import { type License, licenseType, readLicensePayload } from '../license/document.ts'
@@ -19,7 +19,7 @@ export async function signLicense(license: License, issuer: Issuer): Promise<str
   const why = whyNotValid(issuer.chain[0], Date.parse(license.issuedAt))
   if (why !== null) throw issuingFault(issuer.chain[0].subject.replaceAll('\n', ', '), why)
   const signed = `${headerOf(issuer)}.${Buffer.from(JSON.stringify(license)).toString('base64url')}`
-  const signature = await signInPool('sha256', Buffer.from(signed), { key: issuer.privateKey, ...pss })
+  const signature = await signInPool('sha256', Buffer.from(signed), signingKeyOf(issuer))
   return `${signed}.${signature.toString('base64url')}`
 }
 
@@ -28,7 +28,7 @@ const signInPool = promisify(
   (
     algorithm: string,
     text: Buffer,
-    key: SignKeyObjectInput,
+    key: KeyLike | SignKeyObjectInput,
     done: (error: Error | null, it: Buffer) => void,
   ) => sign(algorithm, text, key, done),
 )
@@ -38,6 +38,30 @@ const pss = {
   padding: constants.RSA_PKCS1_PSS_PADDING,
   saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
 } as const
+
+const signingKeys = new WeakMap<Issuer, KeyLike | SignKeyObjectInput>()
+
+/**
+ * What is handed to node:crypto to sign by PS256: the key with the options on it. An object that holds key and options
+ * is told from a key by two exceptions, which cost as much as the way to the thread pool and back. That Node takes
+ * the options from there is tried once for each key, since a signature of another kind would be worth nothing.
+ */
+function signingKeyOf(issuer: Issuer): KeyLike | SignKeyObjectInput {
+  const known = signingKeys.get(issuer)
+  if (known !== undefined) return known
+  const { privateKey } = issuer
+  const [explicit, short] = [{ key: privateKey, ...pss }, Object.assign(privateKey, pss)]
+  const sample = Buffer.from('PS256')
+  const isTaken = verify(
+    'sha256',
+    sample,
+    { key: createPublicKey(privateKey), ...pss },
+    sign('sha256', sample, short),
+  )
+  const key = isTaken ? short : explicit
+  signingKeys.set(issuer, key)
+  return key
+}
 
 /** The protected header of all licenses of one issuer, as it stands in them. */
 const headers = new WeakMap<Issuer, string>()

@@ -37,6 +37,34 @@ t.test('an item fails alone, a batch as a whole, and the next one is carried out
   t.equal(await batcher.add('c'), 'c')
 })
 
+/** Doubles what it is given, and notes its batches and when each of them began. */
+function paced(paceMs: number) {
+  const batches: { items: number[]; at: number }[] = []
+  const carryOut = async (items: number[]) => {
+    batches.push({ items, at: performance.now() })
+    return items.map(item => item * 2)
+  }
+  return { batches, batcher: new Batcher<number, number>(100, carryOut, paceMs) }
+}
+
+t.test('whoever comes alone, one after the other, waits for nobody', async t => {
+  const { batcher, batches } = paced(60_000)
+  for (let item = 0; item < 20; item++) t.equal(await batcher.add(item), item * 2)
+  t.equal(batches.length, 20)
+})
+
+t.test('after a batch of several the next begins a pace later, with all that came meanwhile', async t => {
+  const { batcher, batches } = paced(50)
+  await Promise.all([batcher.add(1), batcher.add(2)])
+  const late = [batcher.add(3)]
+  await new Promise(resolve => setTimeout(resolve, 5))
+  late.push(batcher.add(4))
+  t.strictSame(await Promise.all(late), [6, 8])
+  const [first, second] = batches
+  t.strictSame([first?.items, second?.items, batches.length], [[1, 2], [3, 4], 2])
+  t.ok(second!.at - first!.at >= 49, 'a timer may be a millisecond early')
+})
+
 t.test('a gate lets so many through, in order, and is passed on by those that fail', async t => {
   const gate = new Gate(2)
   const order: string[] = []

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type ChainHead, chainStart, type SealedEvent, sealEvents } from '../ledger/chain.ts'
 import type { LedgerEvent } from '../ledger/events.ts'
 import type { Installation, LedgerChange, Pool, Premises } from '../ledger/model.ts'
+import { splitLicense } from './license-header.ts'
 import { sealOwnStream } from './own-stream.ts'
 import { SqlReader } from './reader.ts'
 import {
@@ -139,6 +140,12 @@ async function putInstallation(
 
 async function putIssue(db: Kysely<Tables>, issue: NonNullable<LedgerChange['issue']>): Promise<void> {
   const row = fromIssue(issue)
+  const { headerId, header } = splitLicense(issue.license)
+  await db
+    .insertInto('license_header')
+    .values({ header_id: headerId, text: header })
+    .onConflict(conflict => conflict.doNothing())
+    .execute()
   await db
     .insertInto('issue')
     .values(row)

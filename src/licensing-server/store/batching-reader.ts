@@ -9,7 +9,7 @@ import type { Tables } from './tables.ts'
 export const maxBatch = 128
 
 /** How far batches are apart under load: see Batcher. */
-export const paceMs = 40
+export const paceMs = 80
 
 /**
  * A reader for many askers at once: what each reactivation asks is gathered, and asked in one statement for all of

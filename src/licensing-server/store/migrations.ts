@@ -86,11 +86,13 @@ function tables({ integer, tableOptions, position }: Dialect): string[] {
        created_at ${integer} not null, revoked_at ${integer}`,
     ),
     'create index installation_key_by_pool on installation_key (pool_id, key_id)',
+    table('license_header', 'header_id text primary key, text text not null'),
     table(
       'issue',
       `installation_id text primary key references installation, generation ${integer} not null,
        license_id text not null, request_id text not null, request_digest text not null,
-       deactivated ${integer} not null, license text not null, issued_at ${integer} not null`,
+       deactivated ${integer} not null, header_id text not null references license_header, license text not null,
+       issued_at ${integer} not null`,
     ),
     table('revocation_list', `root text primary key, number ${integer} not null, text text not null`),
     table(

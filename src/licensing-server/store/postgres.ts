@@ -6,6 +6,7 @@ import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
 import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
 import { Gate } from './gate.ts'
+import { KeptHeaders } from './license-header.ts'
 import { migrateSchema } from './migrate.ts'
 import { postgresDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
@@ -97,6 +98,7 @@ function preparing(pool: pg.Pool): PostgresPool {
 class PostgresLedger extends BatchingReader implements LedgerStore {
   readonly #db: Kysely<Tables>
   readonly #renewals: Batcher<Renewal, boolean>
+  readonly #headers = new KeptHeaders()
   /** Claims of one customer wait for each other. Some connections are left for what need not wait. */
   readonly #transactions: Gate
 
@@ -115,7 +117,10 @@ class PostgresLedger extends BatchingReader implements LedgerStore {
   }
 
   async commit(change: LedgerChange): Promise<boolean> {
-    return isRenewal(change) ? this.#renewals.add(change) : this.#commitAlone(change)
+    if (isRenewal(change) && this.#headers.has(change.issue.license)) return this.#renewals.add(change)
+    const isWritten = await this.#commitAlone(change)
+    if (isWritten && change.issue !== undefined) this.#headers.add(change.issue.license)
+    return isWritten
   }
 
   async #renew(renewals: Renewal[]): Promise<(boolean | Error)[]> {

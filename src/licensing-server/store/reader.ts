@@ -94,11 +94,12 @@ export class SqlReader implements LedgerReader {
   async issuedLicense(licenseId: string, installationId: string): Promise<string | null> {
     const row = await this.#db
       .selectFrom('issue')
-      .select('license')
+      .innerJoin('license_header', 'license_header.header_id', 'issue.header_id')
+      .select(['license_header.text', 'issue.license'])
       .where('installation_id', '=', installationId)
       .where('license_id', '=', licenseId)
       .executeTakeFirst()
-    return row?.license ?? null
+    return row === undefined ? null : `${row.text}.${row.license}`
   }
 
   async installations(filter: InstallationFilter = {}): Promise<Installation[]> {

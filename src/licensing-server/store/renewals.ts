@@ -35,6 +35,7 @@ const issued = [
   'request_id',
   'request_digest',
   'deactivated',
+  'header_id',
   'license',
   'issued_at',
 ] as const
@@ -63,7 +64,7 @@ export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Pr
         installation_id text, revision bigint, units bigint, generation bigint, jkt text, fingerprint text,
         hostname text, version text, state text, standing text, licensed_at bigint, event_sequence bigint,
         event_hash text, license_id text, request_id text, request_digest text, deactivated bigint,
-        license text, issued_at bigint)
+        header_id text, license text, issued_at bigint)
     ), renewed as (
       update installation set revision = input.revision + 1, ${assignments(renewed, 'input')}
       from input

@@ -15,6 +15,7 @@ import type {
   TransferState,
 } from '../ledger/model.ts'
 import type { Representative } from '../ledger/refusals.ts'
+import { splitLicense } from './license-header.ts'
 import type { Tables } from './tables.ts'
 
 // Between the rows of the database and the model of the ledger. What is read was written by this program and
@@ -165,7 +166,7 @@ export function fromTransfer(of: Transfer): NewRow<'transfer'> {
   }
 }
 
-export function toIssue(row: Omit<Row<'issue'>, 'license'>): Issue {
+export function toIssue(row: Omit<Row<'issue'>, 'header_id' | 'license'>): Issue {
   return {
     installationId: row.installation_id,
     generation: row.generation,
@@ -178,6 +179,7 @@ export function toIssue(row: Omit<Row<'issue'>, 'license'>): Issue {
 }
 
 export function fromIssue(of: SignedIssue): Insertable<Tables['issue']> {
+  const { headerId, rest } = splitLicense(of.license)
   return {
     installation_id: of.installationId,
     generation: of.generation,
@@ -185,7 +187,8 @@ export function fromIssue(of: SignedIssue): Insertable<Tables['issue']> {
     request_id: of.requestId,
     request_digest: of.requestDigest,
     deactivated: of.deactivated ? 1 : 0,
-    license: of.license,
+    header_id: headerId,
+    license: rest,
     issued_at: of.issuedAt,
   }
 }

@@ -11,8 +11,8 @@ interface Statements {
 }
 
 /**
- * Writes what nearly every change is, as `applyChange` would, by three statements that are prepared once: to build and
- * compile them for every reactivation costs more than SQLite does.
+ * Writes what nearly every change is, as `applyChange` would, by three statements that are prepared once, not built and
+ * compiled for every reactivation.
  */
 export class SqliteRenewals {
   readonly #database: Database.Database
@@ -44,14 +44,14 @@ function prepare(database: Database.Database): Statements {
         licensed_at = @licensed_at, event_sequence = @event_sequence, event_hash = @event_hash
       where installation_id = @installation_id and revision = @revision`),
     issue: database.prepare(`
-      insert into issue (installation_id, generation, license_id, request_id, request_digest, deactivated, license,
-        issued_at)
-      values (@installation_id, @generation, @license_id, @request_id, @request_digest, @deactivated, @license,
-        @issued_at)
+      insert into issue (installation_id, generation, license_id, request_id, request_digest, deactivated, header_id,
+        license, issued_at)
+      values (@installation_id, @generation, @license_id, @request_id, @request_digest, @deactivated, @header_id,
+        @license, @issued_at)
       on conflict (installation_id) do update set generation = excluded.generation,
         license_id = excluded.license_id, request_id = excluded.request_id,
-        request_digest = excluded.request_digest, deactivated = excluded.deactivated, license = excluded.license,
-        issued_at = excluded.issued_at`),
+        request_digest = excluded.request_digest, deactivated = excluded.deactivated, header_id = excluded.header_id,
+        license = excluded.license, issued_at = excluded.issued_at`),
     event: database.prepare(
       'insert into event (stream, sequence, body, hash) values (@stream, @sequence, @body, @hash)',
     ),

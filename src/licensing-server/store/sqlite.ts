@@ -7,6 +7,7 @@ import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
 import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
+import { KeptHeaders } from './license-header.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
 import { SqlReader } from './reader.ts'
@@ -38,6 +39,8 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
   readonly #path: string
   readonly #writer: Kysely<Tables>
   readonly #renewals: SqliteRenewals
+  readonly #savepoint: Record<'set' | 'undo' | 'release', Database.Statement>
+  readonly #headers = new KeptHeaders()
   readonly #reader: Kysely<Tables>
   readonly #busyMs: number
   readonly #changes: Batcher<LedgerChange, boolean>
@@ -51,6 +54,11 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
     const writer = openDatabase(path)
     this.#writer = kyselyOn(writer)
     this.#renewals = new SqliteRenewals(writer)
+    this.#savepoint = {
+      set: writer.prepare('savepoint change'),
+      undo: writer.prepare('rollback to change'),
+      release: writer.prepare('release change'),
+    }
     this.#busyMs = busyMs
     this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes), paceMs)
   }
@@ -67,13 +75,33 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
     const outcomes: (boolean | Error)[] = []
     await this.#write(async db => {
       for (const change of changes) {
-        const isPlain = isRenewal(change)
+        const isPlain = isRenewal(change) && this.#headers.has(change.issue.license)
         outcomes.push(
-          await applyApart(db, () => (isPlain ? this.#renewals.write(change) : applyChange(db, change))),
+          await this.#apart(() => (isPlain ? this.#renewals.write(change) : applyChange(db, change))),
         )
       }
     })
+    for (const [index, { issue }] of changes.entries()) {
+      if (outcomes[index] === true && issue !== undefined) this.#headers.add(issue.license)
+    }
     return outcomes
+  }
+
+  /** Applies one change of a batch, so that its failure undoes it alone. */
+  async #apart(apply: () => void | Promise<void>): Promise<boolean | Error> {
+    const { set, undo, release } = this.#savepoint
+    set.run()
+    try {
+      await apply()
+      release.run()
+      return true
+    } catch (error) {
+      if (isFatal(error)) throw error
+      undo.run()
+      release.run()
+      if (error instanceof Conflict || isUniqueViolation(error)) return false
+      return error instanceof Error ? error : new Error(messageOf(error))
+    }
   }
 
   /** Runs `work` in a transaction that excludes all other writers. */
@@ -128,22 +156,6 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
     await this.#changes.idle()
     await this.#reader.destroy()
     await this.#writer.destroy()
-  }
-}
-
-/** Applies one change of a batch, so that its failure undoes it alone. */
-async function applyApart(db: Kysely<Tables>, apply: () => void | Promise<void>): Promise<boolean | Error> {
-  await sql`savepoint change`.execute(db)
-  try {
-    await apply()
-    await sql`release change`.execute(db)
-    return true
-  } catch (error) {
-    if (isFatal(error)) throw error
-    await sql`rollback to change`.execute(db)
-    await sql`release change`.execute(db)
-    if (error instanceof Conflict || isUniqueViolation(error)) return false
-    return error instanceof Error ? error : new Error(messageOf(error))
   }
 }
 

@@ -61,7 +61,9 @@ export interface Tables {
     declaration: string | null
     created_at: number
   }
-  /** The license that each installation received last. */
+  /** The headers of licenses: see license-header.ts. */
+  license_header: { header_id: string; text: string }
+  /** The license that each installation received last, without its header. */
   issue: {
     installation_id: string
     generation: number
@@ -69,6 +71,7 @@ export interface Tables {
     request_id: string
     request_digest: string
     deactivated: number
+    header_id: string
     license: string
     issued_at: number
   }
