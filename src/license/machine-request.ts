@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { CompactSign } from 'jose'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -181,7 +181,5 @@ export async function machineThumbprint(publicKey: KeyObject): Promise<string> {
 
 /** The members that RFC 7638 names, in its order and without white space; none of them needs to be escaped. */
 function thumbprintOf({ kty, crv, x, y }: MachineJwk): string {
-  return createHash('sha256')
-    .update(`{"crv":"${crv}","kty":"${kty}","x":"${x}","y":"${y}"}`)
-    .digest('base64url')
+  return hash('sha256', `{"crv":"${crv}","kty":"${kty}","x":"${x}","y":"${y}"}`, 'base64url')
 }

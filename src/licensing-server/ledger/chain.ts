@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { LedgerEvent } from './events.ts'
 
 /** One row of the event table. */
@@ -37,7 +37,7 @@ export function sealEvents(events: readonly LedgerEvent[], head: ChainHead): Sea
 }
 
 function hashOf(previous: string, body: string): string {
-  return createHash('sha256').update(`${previous}\n${body}`).digest('base64url')
+  return hash('sha256', `${previous}\n${body}`, 'base64url')
 }
 
 export type OpenedEvent = { ok: true; event: LedgerEvent; head: ChainHead } | { ok: false; why: string }

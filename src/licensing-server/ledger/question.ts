@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { License } from '../../license/document.ts'
 import type { MachineRequest } from '../../license/machine-request.ts'
 import type { Act } from './events.ts'
@@ -49,7 +49,7 @@ export function refuse(of: Refusal, change: LedgerChange | null = null): License
 
 /** Of the request as it was sent, without the white space that files have around it. */
 export function digestOf(requestText: string): string {
-  return createHash('sha256').update(requestText.trim()).digest('base64url')
+  return hash('sha256', requestText.trim(), 'base64url')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * A license as the ledger keeps it: the header carries the chain of the issuing certificate, is more than half of the
@@ -15,7 +15,7 @@ export function splitLicense(text: string): SplitLicense {
   // Nearly always that of the license before.
   if (!text.startsWith(last.header) || text[last.header.length] !== '.') {
     const header = text.slice(0, text.indexOf('.'))
-    last = { header, headerId: createHash('sha256').update(header).digest('base64url') }
+    last = { header, headerId: hash('sha256', header, 'base64url') }
   }
   return { ...last, rest: text.slice(last.header.length + 1) }
 }
