@@ -24,13 +24,17 @@ export interface Page {
 
 /** The metrics of one program, and the only place that knows the library which writes them out. */
 export class Exposition {
-  readonly registry = new Registry<RegistryContentType>()
+  readonly registry: Registry<RegistryContentType>
   readonly #prefix: string
   #rendering: Promise<unknown> = Promise.resolve()
 
-  /** @param prefix of the name of each metric, such as `sessiond` */
-  constructor(prefix: string) {
+  /**
+   * @param prefix of the name of each metric, such as `sessiond`
+   * @param partOf writes these out with its own
+   */
+  constructor(prefix: string, partOf?: Exposition) {
     this.#prefix = prefix
+    this.registry = partOf?.registry ?? new Registry()
   }
 
   counter<Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {
@@ -62,7 +66,8 @@ export class Exposition {
       labelNames,
       collect() {
         gauge.reset()
-        gauge.remove()
+        // A gauge without labels is 0 after that, instead of not there.
+        if (labelNames.length === 0) gauge.remove()
         for (const { labels, value } of read()) gauge.set(labels ?? {}, value)
       },
     })

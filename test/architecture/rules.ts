@@ -87,6 +87,8 @@ const ADAPTER_EXCEPTIONS: Record<string, string> = {
   'journal > set-aside': 'both databases move a file that cannot be used out of the way, and keep as many',
   'state-store > set-aside': 'as the journal',
   'license > machine': 'a license is judged against the facts and the key of this machine',
+  'observation > operations': 'wiring of what operators see',
+  'observation > usage': 'wiring of what operators see',
   'views > license': 'the type of what is told about the license',
 }
 
