@@ -37,10 +37,12 @@ export class UsageWatch {
   readonly #log: Logger
   readonly #samples: Sample[] = []
   #usage: Usage = initialUsage
+  #limit: number
   #peakSinceSample = 0
 
   constructor(counter: Counted, settings: () => Config['usage'], log: Logger) {
     this.#counter = counter
+    this.#limit = counter.limit
     this.#settings = settings
     this.#log = log
   }
@@ -57,9 +59,13 @@ export class UsageWatch {
     const peak = totals.recentPeak
     totals.recentPeak = inUse
     this.#peakSinceSample = Math.max(this.#peakSinceSample, peak)
-    const before = this.#usage
-    this.#usage = nextUsage(before, peak, limit, thresholdsOf(this.#settings()), now)
-    if (before.state !== this.#usage.state) this.#tell(before.state)
+    const { state } = this.#usage
+    // Whoever has just got more sessions need not wait to be told that there are some.
+    const isOther = limit !== this.#limit
+    this.#limit = limit
+    const before = isOther ? initialUsage : this.#usage
+    this.#usage = nextUsage(before, isOther ? inUse : peak, limit, thresholdsOf(this.#settings()), now)
+    if (state !== this.#usage.state) this.#tell(state)
     const last = this.#samples.at(-1)
     if (last === undefined || now - last.at >= SAMPLE_EVERY_MS) this.#sample(now)
   }

@@ -86,3 +86,21 @@ t.test('thresholds are followed when they change', async t => {
   usage.warningPercent = 50
   t.equal(watch.state(1), 'warning')
 })
+
+t.test('with another limit it is judged anew, at once', async t => {
+  const { watch, use, counted, log } = watching(100)
+  use(98)
+  t.equal(watch.state(0), 'critical')
+  counted.limit = 120
+  t.equal(watch.state(1), 'safe')
+  counted.limit = 101
+  t.equal(watch.state(2), 'critical')
+  counted.limit = 102
+  t.equal(watch.state(3), 'warning')
+  counted.limit = 104
+  t.equal(watch.state(4), 'warning')
+  t.strictSame(
+    log.map(({ usage }) => usage),
+    ['critical', 'safe', 'critical', 'warning'],
+  )
+})

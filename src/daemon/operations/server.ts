@@ -34,6 +34,10 @@ export class OperationsServer {
   constructor(options: OperationsOptions) {
     this.#options = options
     this.#server = createListener((request, response) => void this.#answer(request, response), bounds, null)
+    // Once it listens, trouble of the kernel with a connection must not end the daemon.
+    this.#server.on('error', error => {
+      if (this.#server.listening) options.onFault(error)
+    })
   }
 
   /** Where it listens; null where it does not. */
