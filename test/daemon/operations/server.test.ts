@@ -3,10 +3,10 @@ import { connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { Observation, type ObservationParts } from '../../../src/daemon/observation.ts'
 import { createLogger } from '../../../src/log.ts'
-import { type LogLine, openAs, startHere } from '../../support/daemon.ts'
+import { DaemonProcess, type LogLine, openAs, startHere } from '../../support/daemon.ts'
 import { Site } from '../../support/site.ts'
 import { until } from '../../support/until.ts'
-import { ask, scrape } from './scrape.ts'
+import { ask, parseExposition, scrape } from './scrape.ts'
 
 t.test('only who means this machine is answered', async t => {
   const here = await startHere(t, new Site(t))
@@ -117,6 +117,17 @@ t.test('connections of call processes and those of operators have limits of thei
     'there is room again',
     async () => (await ask(here, '/healthz').catch(() => null))?.status === 200,
   )
+})
+
+t.test('the program that ships serves them, and says where', async t => {
+  const site = new Site(t)
+  await site.license({ maxSessions: 7 })
+  const daemon = await DaemonProcess.start(t, site)
+  const line = await daemon.logged('Metrics and probes are served.')
+  const { port } = line['operations'] as { port: number }
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  t.equal(parseExposition(text).get('sessiond_sessions_limit'), 7)
+  t.equal(await daemon.stop(), 0)
 })
 
 t.test('it can be switched off', async t => {
