@@ -99,8 +99,12 @@ t.test('with another limit it is judged anew, at once', async t => {
   t.equal(watch.state(3), 'warning')
   counted.limit = 104
   t.equal(watch.state(4), 'warning')
+  use(104)
+  use(20)
+  counted.limit = 105
+  t.equal(watch.state(5), 'safe', 'what was in use under the limit of before does not matter any more')
   t.strictSame(
     log.map(({ usage }) => usage),
-    ['critical', 'safe', 'critical', 'warning'],
+    ['critical', 'safe', 'critical', 'warning', 'safe'],
   )
 })

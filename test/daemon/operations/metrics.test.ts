@@ -1,6 +1,7 @@
 // What a real daemon tells a scraper, against what was done to it.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { lifecycleStates } from '../../../src/license/lifecycle.ts'
 import { REFUSAL_REASONS } from '../../../src/protocol/codes.ts'
@@ -223,6 +224,36 @@ t.test('two that scrape take nothing from each other', async t => {
     t.equal(figures.get('sessiond_sessions_in_use'), 0)
     t.equal(figures.get('sessiond_sessions_recent_peak'), 3, scraper)
   }
+})
+
+t.test('a state database that cannot be read takes away what is in it, and nothing else', async t => {
+  const site = new Site(t)
+  await site.license({ maxSessions: 10 })
+  const here = await startHere(t, site)
+  const client = await openAs(t, site.socket)
+  const state = new Database(site.stateFile)
+  state.exec('DROP TABLE facts')
+  state.close()
+  await client.acquireAll(['1'])
+  const figures = await scrape(here)
+  t.equal(figures.get('sessiond_sessions_in_use'), 1)
+  t.equal(figures.get('sessiond_license_admits'), 1)
+  t.equal(figures.get('sessiond_reactivations_total{outcome="refreshed"}'), 0)
+  t.equal(figures.has('sessiond_reactivation_failures'), false)
+  t.match(await here.logged('A fault of the daemon'), { level: 'error' })
+})
+
+t.test('thresholds that are loaded again hold at once', async t => {
+  const site = new Site(t)
+  await site.license({ maxSessions: 10 })
+  const here = await startHere(t, site)
+  const client = await openAs(t, site.socket)
+  await client.acquireAll(['1', '2', '3', '4', '5'])
+  t.equal((await client.call('status.get')).usage, 'safe')
+  const next = structuredClone(site.config)
+  next.usage.warningPercent = 50
+  await here.daemon.reload(next)
+  t.equal((await client.call('status.get')).usage, 'warning')
 })
 
 t.test('OpenMetrics is for whoever accepts it', async t => {
