@@ -52,6 +52,31 @@ export const Tls = Type.Object(
   strict,
 )
 
+export function host(description: string) {
+  return Type.String({
+    default: '127.0.0.1',
+    pattern: '^[A-Za-z0-9:.-]{1,253}$',
+    expects: "the address of an interface such as '127.0.0.1'",
+    description,
+  })
+}
+
+/** The listener that serves metrics and probes. */
+export function operations(port: number) {
+  return Type.Object(
+    {
+      enabled: Type.Boolean({
+        default: true,
+        expects: 'true or false',
+        description: 'Whether /metrics is served, with /healthz and /readyz, on a listener of its own.',
+      }),
+      host: host('Address of that listener. Who can reach it can read the metrics.'),
+      port: wholeNumber(port, 0, 65_535, 'TCP port of that listener; 0 takes a free one.'),
+    },
+    strict,
+  )
+}
+
 export const Log = Type.Object(
   {
     level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {

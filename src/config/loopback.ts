@@ -10,3 +10,12 @@ export function isLoopback(host: string): boolean {
   if (family === 0) return host.toLowerCase() === 'localhost'
   return loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
 }
+
+/**
+ * Whether a `Host` header names this machine. A web page whose name was rebound to it sends its own name; what is
+ * no name at all is not taken either.
+ */
+export function hostNamesLoopback(header: string | undefined): boolean {
+  const name = (header ?? '').replace(/:\d+$/, '')
+  return isLoopback(name.replace(/^\[(.*)\]$/, '$1'))
+}

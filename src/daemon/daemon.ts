@@ -5,20 +5,22 @@ import type { AddressInfo } from 'node:net'
 import { SessionCounter } from '../session/counter.ts'
 import { readAccessToken } from './access-token.ts'
 import { type Clocks, monotonicNow, readBootId, systemClocks } from './clocks.ts'
-import { isLoopback } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import { reloaded } from './config/until-restart.ts'
 import { openJournal, openState } from './databases.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { Journal } from './journal/journal.ts'
 import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
-import { listenTcp, listenUnix, readTls } from './listen.ts'
+import { listenForClients } from './listen.ts'
 import type { Logger } from './log.ts'
 import { readIdentity } from './machine/identity.ts'
 import { createNonces } from './nonces.ts'
+import { Observation } from './observation.ts'
+import { endOverdue } from './overdue.ts'
 import { watchProcess } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
 import { Reactivator } from './reactivation/reactivator.ts'
+import type { RunningDaemon } from './running-daemon.ts'
 import { sessionPolicyOf } from './session-policy.ts'
 import type { StateStore } from './state-store.ts'
 import { Timers } from './timers.ts'
@@ -30,20 +32,10 @@ const LOOK_EVERY_MS = 1000
 const ADVANCE_EVERY_MS = 60_000
 const LOG_SAME_EVERY_MS = 10_000
 
-/** Dead processes looked for in one go: each look is a read of /proc. */
-const MAX_PROCESSES_LOOKED_AT = 200
-
 /** How long clients may take to answer the close frame at the stop. */
 const CLOSE_GRACE_MS = 1000
 
-export interface RunningDaemon {
-  /** Where it listens. */
-  readonly addresses: { readonly unix: string; readonly tcp: AddressInfo | null }
-  /** Takes a changed configuration, looks at trust and license anew. No session or connection is touched. */
-  reload(config: Config): Promise<void>
-  /** Grants nothing more, says so, closes all connections. Sessions stay in the journal for the next start. */
-  stop(reason: string): Promise<void>
-}
+export type { RunningDaemon }
 
 /**
  * Composes the daemon and starts it. Resolves when it listens. Faults: what stops a start is a configuration,
@@ -77,7 +69,6 @@ interface Parts {
 }
 
 class Daemon implements RunningDaemon {
-  readonly addresses: { unix: string; tcp: AddressInfo | null }
   readonly #parts: Parts
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
@@ -85,12 +76,12 @@ class Daemon implements RunningDaemon {
   readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
+  readonly #observation: Observation
   readonly #servers: Server[] = []
-  readonly #timers = new Timers(error =>
-    this.#rare.say('timer', () => this.#log.error({ error }, 'A fault of the daemon; it goes on.')),
-  )
+  readonly #timers = new Timers(error => this.#fault(error))
   #config: Config
   #accessToken: string | null = null
+  #tcpAddress: AddressInfo | null = null
   #stopping: Promise<void> | null = null
 
   static async open(config: Config, log: Logger, version: string, clocks: Clocks): Promise<Daemon> {
@@ -124,7 +115,6 @@ class Daemon implements RunningDaemon {
     this.#parts = parts
     this.#config = config
     this.#log = log
-    this.addresses = { unix: config.listen.unix.path, tcp: null }
     const signers = openTokenSigners(state, run, journal)
     const policy = () => sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config)
     this.#counter = new SessionCounter({
@@ -133,6 +123,16 @@ class Daemon implements RunningDaemon {
       previousSigner: signers.previous,
     })
     this.#restore()
+    this.#observation = new Observation({
+      ...parts,
+      config: () => this.#config,
+      counter: this.#counter,
+      now: monotonicNow,
+      connections: () => this.#gateway.connections,
+      every: (ms, act) => this.#timers.every(ms, act),
+      onFault: error => this.#fault(error),
+    })
+    const { meters } = this.#observation
     this.#gateway = new Gateway({
       counter: this.#counter,
       policy,
@@ -144,7 +144,8 @@ class Daemon implements RunningDaemon {
       license: () => licenseView(keeper, this.#counter.limit, keeper.rejection),
       watchProcess,
       now: monotonicNow,
-      commit: () => journal.commit(this.#counter),
+      commit: () => meters.commit(journal, this.#counter),
+      onAcquires: (count, beganAt) => meters.answered(count, beganAt),
       seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
@@ -161,23 +162,20 @@ class Daemon implements RunningDaemon {
     )
   }
 
+  get addresses(): RunningDaemon['addresses'] {
+    const { path } = this.#config.listen.unix
+    return { unix: path, tcp: this.#tcpAddress, operations: this.#observation.address }
+  }
+
   async listen(): Promise<void> {
-    const { unix, tcp, allowedOrigins } = this.#config.listen
-    if (tcp.enabled) {
-      this.#accessToken = readAccessToken(tcp.tokenFile)
-      const local = isLoopback(tcp.host)
-      const door = () => ({ accessToken: this.#accessToken, hostMustBeLoopback: local, allowedOrigins })
-      const server = this.#gateway.createServer({ door, tls: readTls(tcp.tls), local })
-      this.#servers.push(server)
-      await listenTcp(server, tcp.host, tcp.port)
-      this.addresses.tcp = server.address() as AddressInfo
-    }
-    const door = () => ({ accessToken: null, hostMustBeLoopback: false, allowedOrigins })
-    const server = this.#gateway.createServer({ door, tls: null, local: true })
-    this.#servers.push(server)
-    await listenUnix(server, unix)
+    const { listen } = this.#config
+    if (listen.tcp.enabled) this.#accessToken = readAccessToken(listen.tcp.tokenFile)
+    const makeServer = this.#gateway.createServer.bind(this.#gateway)
+    const { tcp } = await listenForClients(listen, () => this.#accessToken, makeServer, this.#servers)
+    this.#tcpAddress = tcp
     this.#startTimers()
-    this.#log.info({ ...this.addresses }, 'sessiond listens.')
+    this.#log.info({ unix: listen.unix.path, tcp }, 'sessiond listens.')
+    await this.#observation.start()
   }
 
   async reload(config: Config): Promise<void> {
@@ -217,6 +215,7 @@ class Daemon implements RunningDaemon {
   /** Frees what is open. After `stop`, or where the start failed. */
   dispose(): void {
     this.#timers.stop()
+    this.#observation.close()
     for (const server of this.#servers) {
       server.close()
       server.closeAllConnections()
@@ -241,14 +240,9 @@ class Daemon implements RunningDaemon {
   }
 
   #expire(): void {
-    const leakedBefore = this.#counter.totals.ended['orphan-timeout']
-    const ended = this.#counter.expire(monotonicNow())
-    for (const process of this.#counter.orphanedProcesses().slice(0, MAX_PROCESSES_LOOKED_AT)) {
-      if (watchProcess(process) === 'dead') this.#counter.releaseDead(process)
-    }
+    const { ended, leaked: sessions } = endOverdue(this.#counter, monotonicNow(), watchProcess)
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)
-    const sessions = this.#counter.totals.ended['orphan-timeout'] - leakedBefore
     const told = 'Sessions of a lost connection were not resumed in time; they are free again.'
     if (sessions > 0) this.#warn('leaked', { sessions }, told)
   }
@@ -279,6 +273,7 @@ class Daemon implements RunningDaemon {
       journalDegraded: journal.degraded,
       connections: this.#gateway.connections,
       reactivation: reactivator.view,
+      usage: this.#observation.usage.state(monotonicNow()),
     }
     return statusView(facts, this.#counter, keeper)
   }
@@ -292,6 +287,10 @@ class Daemon implements RunningDaemon {
     const { inUse } = this.#counter
     if (inUse > 0)
       this.#log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
+  }
+
+  #fault(error: unknown): void {
+    this.#rare.say('fault', () => this.#log.error({ error }, 'A fault of the daemon; it goes on.'))
   }
 
   #warn(key: string, fields: object, message: string): void {

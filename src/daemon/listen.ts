@@ -1,7 +1,8 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { dirname } from 'node:path'
+import { isLoopback } from '../config/loopback.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Config } from './config/schema.ts'
 
@@ -43,6 +44,43 @@ export async function listenUnix(server: Server, address: UnixAddress): Promise<
       cause: error,
     })
   }
+}
+
+/** Whom a listener lets in, as the gateway asks it. */
+interface Door {
+  readonly accessToken: string | null
+  readonly hostMustBeLoopback: boolean
+  readonly allowedOrigins: readonly string[]
+}
+
+/** Makes a server that turns handshakes into connections. */
+export type MakeServer = (settings: {
+  readonly door: () => Door
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
+  readonly local: boolean
+}) => Server
+
+/** Listens wherever call processes are to connect. `servers` has what listens, also where this fails. */
+export async function listenForClients(
+  { unix, tcp, allowedOrigins }: Config['listen'],
+  accessToken: () => string | null,
+  makeServer: MakeServer,
+  servers: Server[],
+): Promise<{ tcp: AddressInfo | null }> {
+  let address: AddressInfo | null = null
+  if (tcp.enabled) {
+    const local = isLoopback(tcp.host)
+    const door = () => ({ accessToken: accessToken(), hostMustBeLoopback: local, allowedOrigins })
+    const server = makeServer({ door, tls: readTls(tcp.tls), local })
+    servers.push(server)
+    await listenTcp(server, tcp.host, tcp.port)
+    address = server.address() as AddressInfo
+  }
+  const door = () => ({ accessToken: null, hostMustBeLoopback: false, allowedOrigins })
+  const server = makeServer({ door, tls: null, local: true })
+  servers.push(server)
+  await listenUnix(server, unix)
+  return { tcp: address }
 }
 
 export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
@@ -122,6 +160,6 @@ function groupId(name: string): number {
 }
 
 /** Certificate and key of the TCP listener; null where it has none. */
-export function readTls(files: Config['listen']['tcp']['tls']): { cert: Buffer; key: Buffer } | null {
+function readTls(files: Config['listen']['tcp']['tls']): { cert: Buffer; key: Buffer } | null {
   return files === null ? null : { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) }
 }

@@ -12,6 +12,7 @@ export interface DaemonFacts {
   readonly journalDegraded: boolean
   readonly connections: number
   readonly reactivation: ResultOf<'status.get'>['reactivation']
+  readonly usage: ResultOf<'status.get'>['usage']
 }
 
 /** The result of `status.get`. */
@@ -39,6 +40,7 @@ export function statusView(
     reactivation: facts.reactivation,
     limit: counter.limit,
     inUse: counter.inUse,
+    usage: facts.usage,
     orphaned: counter.orphaned,
     peak: totals.peak,
     granted: totals.granted,

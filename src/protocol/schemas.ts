@@ -148,6 +148,10 @@ export const ReactivationStatus = Type.Object(
   closed,
 )
 
+export const UsageState = Type.Enum(['safe', 'warning', 'critical', 'full'], {
+  description: 'How full it is: it rises at once, and falls late.',
+})
+
 export const StatusResult = Type.Object(
   {
     version: Type.String(),
@@ -162,6 +166,7 @@ export const StatusResult = Type.Object(
     reactivation: ReactivationStatus,
     limit: count('Licensed sessions.'),
     inUse: count('Sessions counted now, orphaned ones included.'),
+    usage: UsageState,
     orphaned: count('Sessions whose connection is gone and that may still be resumed.'),
     peak: count('Most sessions in use since the start.'),
     granted: count('Sessions granted since the start.'),

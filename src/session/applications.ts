@@ -5,6 +5,10 @@ export interface Application {
   readonly name: string
   readonly index: number
   inUse: number
+  /** Of those in use, the ones that wait to be resumed. */
+  orphaned: number
+  /** Most in use at one time. */
+  peak: number
   granted: number
   denied: number
   max: number | null
@@ -61,6 +65,8 @@ export class ApplicationTable {
       name,
       index,
       inUse: 0,
+      orphaned: 0,
+      peak: 0,
       granted: 0,
       denied: 0,
       max: null,
@@ -87,6 +93,8 @@ export class ApplicationTable {
 export interface Totals {
   granted: number
   peak: number
+  /** Most sessions in use since whoever watches them last set this back to what was in use then. */
+  recentPeak: number
   readonly denied: Map<RefusalReason, number>
   readonly ended: Record<'released' | 'orphan-timeout' | 'dead-process' | 'max-duration' | 'operator', number>
   /** Sessions taken back on the proof of their signature, after a crash that lost them. */
@@ -97,8 +105,16 @@ export function noTotals(): Totals {
   return {
     granted: 0,
     peak: 0,
+    recentPeak: 0,
     denied: new Map(),
     ended: { released: 0, 'orphan-timeout': 0, 'dead-process': 0, 'max-duration': 0, operator: 0 },
     adopted: 0,
   }
+}
+
+/** So many sessions are in use now. Called for every grant, so that no peak between two looks is missed. */
+export function notePeak(totals: Totals, inUse: number): void {
+  if (inUse <= totals.recentPeak) return
+  totals.recentPeak = inUse
+  if (inUse > totals.peak) totals.peak = inUse
 }

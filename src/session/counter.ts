@@ -1,6 +1,6 @@
 import { refusalOf } from './admission.ts'
 import { Adoptions, type LostSession } from './adoptions.ts'
-import { type Application, type ApplicationTable, noTotals, type Totals } from './applications.ts'
+import { type Application, type ApplicationTable, noTotals, notePeak, type Totals } from './applications.ts'
 import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './client-table.ts'
 import { Holdings } from './holdings.ts'
 import type { AcquireDecision, EndedSession, ReleaseCause, ResumeDecision, SessionPolicy } from './policy.ts'
@@ -208,7 +208,7 @@ export class SessionCounter {
     const deadline = now + this.#policy.resumeWindowMs
     this.#adoptions.openUntil(deadline)
     this.#holdings.restore(clients, sessions, deadline)
-    this.totals.peak = this.inUse
+    notePeak(this.totals, this.inUse)
   }
 
   get hasChanges(): boolean {
@@ -250,7 +250,7 @@ export class SessionCounter {
 
   #take(client: Client, application: Application, key: string, grantedAt: number, own = NONE): number {
     const slot = this.#holdings.take(client, application, key, grantedAt, own)
-    if (this.inUse > this.totals.peak) this.totals.peak = this.inUse
+    notePeak(this.totals, this.inUse)
     return slot
   }
 

@@ -49,7 +49,7 @@ export class Holdings {
   sessionOf(token: string): SignedSession | null {
     const slot = this.find(token)
     if (slot === NONE) return null
-    const application = this.applications.at(this.#slots.application[slot]!).name
+    const application = this.#applicationOf(slot).name
     return { application, key: this.keyOf(slot), grantedAt: this.#slots.grantedAt[slot]! }
   }
 
@@ -78,7 +78,7 @@ export class Holdings {
     if (!this.applications.anyHasMaxDuration) return
     for (let slot = 0; slot < this.#slots.end; slot++) {
       if (!this.#slots.isLive(slot)) continue
-      const { maxDurationMs } = this.applications.at(this.#slots.application[slot]!)
+      const { maxDurationMs } = this.#applicationOf(slot)
       if (maxDurationMs !== null && now - this.#slots.grantedAt[slot]! >= maxDurationMs) yield slot
     }
   }
@@ -101,7 +101,10 @@ export class Holdings {
     if (held.size === 0) return
     const cohort = this.#newCohort(client, deadline)
     this.#orphaned += held.size
-    while (held.head !== NONE) this.#slots.move(held.head, cohort, false)
+    while (held.head !== NONE) {
+      this.#applicationOf(held.head).orphaned++
+      this.#slots.move(held.head, cohort, false)
+    }
   }
 
   /** Makes the session one that `client` holds, whoever held it before. */
@@ -113,6 +116,7 @@ export class Holdings {
     if (owner !== client) this.#handOver(slot, owner, client)
     if (cohort === null) return
     this.#orphaned--
+    this.#applicationOf(slot).orphaned--
     this.#dropIfEmpty(cohort)
   }
 
@@ -120,12 +124,14 @@ export class Holdings {
     const client = this.clientOf(slot)
     const key = this.#slots.key[slot]!
     const cohort = this.#cohortOf(slot)
+    const application = this.#applicationOf(slot)
     this.#slots.free(slot)
-    this.applications.at(this.#slots.application[slot]!).inUse--
+    application.inUse--
     client.sessions--
     if (client.byKey.get(key) === slot) client.byKey.delete(key)
     if (cohort === null) return
     this.#orphaned--
+    application.orphaned--
     this.#dropIfEmpty(cohort)
   }
 
@@ -145,7 +151,9 @@ export class Holdings {
       }
       this.#slots.restore(slot, cohort)
       this.#orphaned++
-      this.#fill(slot, cohort.client, this.applications.restored(application), key, grantedAt)
+      const counted = this.applications.restored(application)
+      counted.orphaned++
+      this.#fill(slot, cohort.client, counted, key, grantedAt)
       this.#slots.nonceHigh[slot] = record.nonceHigh
       this.#slots.nonceLow[slot] = record.nonceLow
     }
@@ -189,12 +197,16 @@ export class Holdings {
 
   // ---- the parts
 
+  #applicationOf(slot: number): Application {
+    return this.applications.at(this.#slots.application[slot]!)
+  }
+
   #put(slot: number, sink: RecordSink): void {
     const slots = this.#slots
     sink.putSession(
       slot,
       slots.client[slot]!,
-      this.applications.at(slots.application[slot]!).name,
+      this.#applicationOf(slot).name,
       slots.key[slot]!,
       slots.nonceHigh[slot]!,
       slots.nonceLow[slot]!,
@@ -207,7 +219,7 @@ export class Holdings {
     this.#slots.application[slot] = application.index
     this.#slots.key[slot] = key
     this.#slots.grantedAt[slot] = grantedAt
-    application.inUse++
+    if (++application.inUse > application.peak) application.peak = application.inUse
     client.sessions++
     if (!client.byKey.has(key)) client.byKey.set(key, slot)
   }

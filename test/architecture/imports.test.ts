@@ -33,6 +33,20 @@ t.test('no imports go round in a ring', async t => {
   t.equal(cycleOf(files), null)
 })
 
+t.test('a start of the daemon does not load what writes metrics', async t => {
+  const daemon = files.filter(({ path }) => partOf(path) === 'daemon')
+  const importing = (target: string) =>
+    daemon.filter(({ imports }) => imports.some(each => each.target === target && !each.typeOnly))
+  t.strictSame(
+    importing('exposition.ts').map(({ path }) => path),
+    ['daemon/operations/metrics.ts'],
+  )
+  for (const { code, path } of importing('daemon/operations/metrics.ts')) {
+    t.notMatch(code, /^import (?!type\b)[^\n]*operations\/metrics\.ts'$/m, path)
+    t.match(code, /await import\('\.\/operations\/metrics\.ts'\)/, path)
+  }
+})
+
 t.test('every import leads to a file or to a declared dependency', async t => {
   const paths = new Set(files.map(({ path }) => path))
   const { dependencies } = JSON.parse(readText('package.json')) as { dependencies: Record<string, string> }

@@ -86,7 +86,7 @@ t.test('from no license to sessions that are held', async t => {
 
     const shown = await ctl('status')
     t.match(shown.stdout, /^License {6}active: /m)
-    t.match(shown.stdout, /^Sessions {5}3 of 3 in use, 0 free; peak 3$/m)
+    t.match(shown.stdout, /^Sessions {5}3 of 3 in use \(full\), 0 free; peak 3$/m)
     t.match(shown.stdout, /^Denied .*1 limit-reached/m)
     t.match(shown.stdout, /^ivr +3 +- +3 +0$/m)
 

@@ -24,6 +24,7 @@ export async function makeVendorAndMachine(folder: string): Promise<{ config: st
   writeFileSync(
     config,
     `listen: {unix: {path: d.sock}}
+operations: {port: 0}
 license: {file: license.jws, trustDirectory: authority/trust}
 stateDirectory: state
 runtimeDirectory: run

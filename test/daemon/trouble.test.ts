@@ -75,12 +75,13 @@ t.test('SIGHUP brings what changed; what is wrong, or cannot change, changes not
   t.match(await acquire('3'), { granted: true, repeated: true }, 'who is in stays in')
 
   site.config.applications = {}
+  site.config.operations.enabled = false
   site.config.stateDirectory = `${site.folder}/elsewhere`
   site.config.license.file = `${site.folder}/elsewhere.jws`
   site.config.product.version = '9.9'
   site.writeConfig()
   const warning = await reload('need a restart')
-  t.strictSame(warning['keys'], ['product', 'stateDirectory', 'license.file'])
+  t.strictSame(warning['keys'], ['operations', 'product', 'stateDirectory', 'license.file'])
   await reload('The configuration was reloaded.')
   t.match(await acquire('4'), { granted: true })
   t.match(await client.call('license.get'), { state: 'active' })

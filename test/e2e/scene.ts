@@ -112,6 +112,7 @@ export class Machine {
   configure(reactivation: { owner?: string; intervalSeconds?: number } = {}): void {
     const settings = {
       listen: { unix: { path: 'run/d.sock' } },
+      operations: { port: 0 },
       license: { file: 'license.jws', trustDirectory: join(this.#scene.folder, 'authority', 'trust') },
       licensingServer: { url: this.#scene.url },
       reactivation,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ApplicationTable, noTotals } from '../../src/session/applications.ts'
+import { ApplicationTable, noTotals, notePeak } from '../../src/session/applications.ts'
 import { applicationPolicyOf, policyOf } from './setting.ts'
 
 t.test('an application is made when it is first named', async t => {
@@ -42,4 +42,16 @@ t.test('counts begin at nothing, each with its own', async t => {
   totals.denied.set('draining', 1)
   t.match(noTotals(), { granted: 0, peak: 0, adopted: 0, ended: { released: 0 } })
   t.equal(noTotals().denied.size, 0)
+})
+
+t.test('a peak is noted as it is reached, also one since it was last looked at', async t => {
+  const totals = noTotals()
+  notePeak(totals, 3)
+  notePeak(totals, 2)
+  t.match(totals, { peak: 3, recentPeak: 3 })
+  totals.recentPeak = 1
+  notePeak(totals, 2)
+  t.match(totals, { peak: 3, recentPeak: 2 })
+  notePeak(totals, 4)
+  t.match(totals, { peak: 4, recentPeak: 4 })
 })

@@ -57,6 +57,11 @@ function checkCounts(counter: SessionCounter, model: Model): void {
   assert.deepEqual(totals.ended, model.ended)
   assert.equal(totals.adopted, model.adopted.size)
   assert.equal(totals.peak, model.peak)
+  assert.equal(sum(applications.map(({ orphaned }) => orphaned)), counter.orphaned)
+  for (const { name, inUse, orphaned, peak } of applications) {
+    assert.ok(orphaned >= 0 && orphaned <= inUse && inUse <= peak && peak <= totals.peak, name)
+  }
+  assert.ok(counter.inUse <= totals.recentPeak && totals.recentPeak <= totals.peak)
 }
 
 function sum(numbers: readonly number[]): number {

@@ -45,6 +45,7 @@ export class Site {
     config.runtimeDirectory = join(this.folder, 'run')
     config.listen.unix.path = join(this.folder, 'run', 'sessiond.sock')
     config.listen.tcp.port = 0
+    config.operations.port = 0
     config.listen.tcp.tokenFile = join(this.folder, 'token')
     config.license.file = join(this.folder, 'license.jws')
     config.license.trustDirectory = join(this.folder, 'trust')

@@ -43,6 +43,8 @@ export async function setUpDemo(
 function demoConfig(paths: DemoPaths, url: string): string {
   const settings = {
     listen: { unix: { path: paths.isSocketElsewhere ? paths.socket : 'run/sessiond.sock', mode: '0600' } },
+    // A free port: another daemon may run on this machine.
+    operations: { port: 0 },
     license: { file: 'state/license.jws', trustDirectory: 'authority/trust' },
     licensingServer: { url },
     stateDirectory: 'state',

@@ -18,6 +18,13 @@ export const stateStyles: Record<Status['license']['state'], Style> = {
   'machine-mismatch': 'red',
 }
 
+const usageStyles: Record<Status['usage'], Style> = {
+  safe: 'green',
+  warning: 'yellow',
+  critical: 'red',
+  full: 'red',
+}
+
 /** A table without lines between its cells, which can be cut by column and read by a screen reader. */
 export function plainTable(head: string[], alignRight: number[]): Table.Table {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '' }
@@ -37,10 +44,11 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
   const state = terminal.style(stateStyles[license.state], license.state)
   const free = Math.max(0, status.limit - status.inUse)
   const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them waiting to be resumed`
+  const usage = status.usage === 'safe' ? '' : ` (${terminal.style(usageStyles[status.usage], status.usage)})`
   const lines = [
     `License      ${state}${mark}: ${license.message}`,
     `Reactivation ${reactivationText(status.reactivation, terminal)}`,
-    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use, ${free} free${orphaned}; peak ${status.peak}`,
+    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use${usage}, ${free} free${orphaned}; peak ${status.peak}`,
     `Granted      ${status.granted} since the start, ${status.released} released, ${status.leaked} leaked`,
     `Denied       ${deniedText(status.denied)}`,
     `Connections  ${status.connections} of ${status.clients} ${status.clients === 1 ? 'client' : 'clients'}, this command included`,

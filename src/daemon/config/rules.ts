@@ -50,4 +50,36 @@ export const RULES: readonly Rule<Config>[] = [
       return `must not be smaller than 'bounds.maxFrameBytes' (${bounds.maxFrameBytes}): a long batch would be taken for a slow reader`
     },
   },
+  {
+    reads: [
+      'listen.tcp.enabled',
+      'listen.tcp.host',
+      'listen.tcp.port',
+      'operations.enabled',
+      'operations.host',
+      'operations.port',
+    ],
+    key: 'operations.port',
+    broken({ listen: { tcp }, operations }) {
+      if (!tcp.enabled || !operations.enabled || operations.port === 0) return undefined
+      if (operations.port !== tcp.port || operations.host !== tcp.host) return undefined
+      return `must differ from 'listen.tcp.port' (${tcp.port}): metrics and probes have a listener of their own`
+    },
+  },
+  {
+    reads: ['usage.warningPercent', 'usage.criticalPercent'],
+    key: 'usage.criticalPercent',
+    broken({ usage }) {
+      if (usage.criticalPercent > usage.warningPercent) return undefined
+      return `must be above 'usage.warningPercent' (${usage.warningPercent})`
+    },
+  },
+  {
+    reads: ['usage.warningPercent', 'usage.clearMarginPercent'],
+    key: 'usage.clearMarginPercent',
+    broken({ usage }) {
+      if (usage.clearMarginPercent < usage.warningPercent) return undefined
+      return `must be below 'usage.warningPercent' (${usage.warningPercent}), or a warning would never end`
+    },
+  },
 ]

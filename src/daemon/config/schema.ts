@@ -3,7 +3,9 @@ import {
   filePath,
   filePathOrNull,
   folderPath,
+  host,
   Log,
+  operations,
   strict,
   Tls,
   wholeNumber,
@@ -45,12 +47,7 @@ const Tcp = Type.Object(
       expects: 'true or false',
       description: 'Whether the daemon also listens on TCP.',
     }),
-    host: Type.String({
-      default: '127.0.0.1',
-      pattern: '^[A-Za-z0-9:.-]{1,253}$',
-      expects: "the address of an interface such as '127.0.0.1'",
-      description: 'Address to listen on. Beyond loopback only with TLS.',
-    }),
+    host: host('Address to listen on. Beyond loopback only with TLS.'),
     port: wholeNumber(7788, 0, 65_535, 'TCP port; 0 takes a free one.'),
     tokenFile: filePath('/etc/sessiond/token', 'File with the access token that TCP clients must present.'),
     tls: Type.Union([Tls, Type.Null()], {
@@ -156,6 +153,21 @@ const Sessions = Type.Object(
   strict,
 )
 
+const Usage = Type.Object(
+  {
+    warningPercent: wholeNumber(94, 2, 99, 'In use of the limit, in percent, from which use is a warning.'),
+    criticalPercent: wholeNumber(97, 2, 99, 'As that, from which use is critical.'),
+    clearMarginPercent: wholeNumber(
+      3,
+      0,
+      98,
+      'Percentage points below where a state begins to which use must fall for the state to end.',
+    ),
+    holdSeconds: wholeNumber(60, 0, 86_400, 'How long use must stay there before the state ends.'),
+  },
+  strict,
+)
+
 /** What an application may be told apart from the others; a key that is left out is null. */
 export const ApplicationSchema = Type.Object(
   {
@@ -205,6 +217,7 @@ const Shutdown = Type.Object(
 export const ConfigSchema = Type.Object(
   {
     listen: Listen,
+    operations: operations(7789),
     license: License,
     product: Product,
     licensingServer: LicensingServer,
@@ -216,6 +229,7 @@ export const ConfigSchema = Type.Object(
     ),
     runtimeDirectory: folderPath('/run/sessiond', 'What ends with a reboot: the journal. Best on tmpfs.'),
     sessions: Sessions,
+    usage: Usage,
     applications: Type.Record(Type.String({ pattern: APPLICATION_NAME }), ApplicationSchema, {
       default: {},
       expects: 'a map from application names to their settings',

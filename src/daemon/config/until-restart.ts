@@ -1,7 +1,7 @@
 import type { Config } from './schema.ts'
 
 /** What a running daemon has opened already, or knows for good. */
-const keptKeys = ['listen', 'machine', 'product', 'stateDirectory', 'runtimeDirectory'] as const
+const keptKeys = ['listen', 'operations', 'machine', 'product', 'stateDirectory', 'runtimeDirectory'] as const
 
 /** The configuration that a reload can bring: `next`, with what only a restart can change left as it is. */
 export function reloaded(running: Config, next: Config): { config: Config; needRestart: string[] } {

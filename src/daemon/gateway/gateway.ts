@@ -34,6 +34,8 @@ export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bou
   readonly now: () => number
   readonly commit: () => void
   readonly seal: TokenSealer
+  /** So many acquires were answered by a turn that began at that time: one call a turn, made when it ends. */
+  readonly onAcquires: (count: number, beganAt: number) => void
   readonly events: GatewayEvents
 }
 
@@ -64,6 +66,7 @@ export class Gateway {
     this.#turn = new Turn({
       now,
       commit,
+      onSent: beganAt => this.#sent(beganAt),
       maxBufferedBytes: options.bounds().maxBufferedBytes,
       onSlowReader: connection => this.#end(connection, 'slow-reader'),
     })
@@ -186,6 +189,13 @@ export class Gateway {
   #say(connection: Connection, frame: PendingFrame): void {
     this.#turn.begin()
     if (connection.say(frame)) this.#turn.speaks(connection)
+  }
+
+  #sent(beganAt: number): void {
+    const { acquires } = this.#requests
+    if (acquires === 0) return
+    this.#requests.acquires = 0
+    this.#options.onAcquires(acquires, beganAt)
   }
 
   #attached(connection: Connection, client: Client, superseded: boolean): void {

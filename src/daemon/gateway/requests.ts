@@ -43,6 +43,8 @@ export interface RequestContext {
 
 /** Carries out requests against the counter, and makes their replies. */
 export class Requests {
+  /** Acquires that were carried out since somebody last set this back. */
+  acquires = 0
   readonly #context: RequestContext
 
   constructor(context: RequestContext) {
@@ -80,6 +82,7 @@ export class Requests {
   }
 
   #acquire(connection: Connection, id: RequestId, params: ParamsOf<'session.acquire'>, now: number): Reply {
+    this.acquires++
     const client = connection.client ?? this.#attach(connection, {}, now)
     const application = this.#application(connection, params.application)
     if (application === null) return tooManyApplications(id, params.application)

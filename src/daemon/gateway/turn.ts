@@ -6,6 +6,8 @@ export interface TurnOptions {
   readonly now: () => number
   /** Makes the changes of the turn durable. Comes before any reply of the turn leaves. */
   readonly commit: () => void
+  /** All replies of a turn that began at that time were written. */
+  readonly onSent: (beganAt: number) => void
   readonly maxBufferedBytes: number
   /** More than `maxBufferedBytes` wait to be read by the peer of this connection. */
   readonly onSlowReader: (connection: Connection) => void
@@ -56,6 +58,7 @@ export class Turn {
       const { maxBufferedBytes, onSlowReader } = this.#options
       if (connection.socket.writableLength > maxBufferedBytes) onSlowReader(connection)
     }
+    this.#options.onSent(this.#now)
     this.#out.rewind()
     speakers.length = 0
     this.#spare = speakers

@@ -44,6 +44,14 @@ interface Plan {
  * keeps the plan, makes one attempt at a time, and logs when the outcome becomes another.
  */
 export class Reactivator {
+  /** Attempts that came to an end since the daemon started, whoever made them. */
+  readonly outcomes: Record<OutcomeKind, number> = {
+    refreshed: 0,
+    deactivated: 0,
+    refused: 0,
+    unreachable: 0,
+    failed: 0,
+  }
   readonly #parts: ReactivatorParts
   readonly #server: LicensingServer
   readonly #book: RecordBook
@@ -57,6 +65,8 @@ export class Reactivator {
   #pauses = 0
   #pausedUntil = 0
   #told: string | null = null
+  /** When the last attempt was made that is among the outcomes, or came before them; not known before the first look. */
+  #countedAt: number | null | undefined = undefined
 
   constructor(parts: ReactivatorParts) {
     this.#parts = parts
@@ -139,7 +149,8 @@ export class Reactivator {
     const { installation, clocks } = this.#parts
     const { license, lifecycle } = installation
     const urgent = lifecycle.state !== 'active'
-    const { version, past, confirmedLicenseId } = this.#book.read()
+    const { version, past, last, confirmedLicenseId } = this.#book.read()
+    this.#count(last)
     const { intervalSeconds } = this.#config.reactivation
     const basis = JSON.stringify([license?.licenseId, urgent, version, this.owner, intervalSeconds])
     if (basis === this.#plannedFor) return
@@ -152,6 +163,13 @@ export class Reactivator {
         ? nextAttemptAt({ license, urgent, confirmedLicenseId, past, intervalMs, now, random })
         : null
     this.#plan = at === null ? null : { at, dueAt: clocks.monotonicNow() + at - now }
+  }
+
+  /** Attempts of other processes are seen by what they wrote down. */
+  #count(last: { readonly at: number; readonly kind: OutcomeKind } | null): void {
+    const at = last?.at ?? null
+    if (last !== null && this.#countedAt !== undefined && at !== this.#countedAt) this.outcomes[last.kind]++
+    this.#countedAt = at
   }
 
   async #attempt(): Promise<void> {

@@ -1,19 +1,10 @@
 import Type from 'typebox'
-import { folderPath, Log, strict, Tls, wholeNumber } from '../../config/fields.ts'
+import { folderPath, host, Log, operations, strict, Tls, wholeNumber } from '../../config/fields.ts'
 
 /**
  * The licensing server's configuration: the one source of its types, its defaults, its checks, its flags
  * (`--listen.port`), its environment variables (`LICENSING_SERVER_LISTEN_PORT`) and its documentation.
  */
-
-function host(description: string) {
-  return Type.String({
-    default: '127.0.0.1',
-    pattern: '^[A-Za-z0-9:.-]{1,253}$',
-    expects: "the address of an interface such as '127.0.0.1'",
-    description,
-  })
-}
 
 const Listen = Type.Object(
   {
@@ -36,19 +27,6 @@ const Listen = Type.Object(
         description: 'Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.',
       },
     ),
-  },
-  strict,
-)
-
-const Operations = Type.Object(
-  {
-    enabled: Type.Boolean({
-      default: true,
-      expects: 'true or false',
-      description: 'Whether /metrics is served, with /healthz and /readyz, on a listener of its own.',
-    }),
-    host: host('Address of that listener. Who can reach it can read the metrics.'),
-    port: wholeNumber(7791, 0, 65_535, 'TCP port of that listener; 0 takes a free one.'),
   },
   strict,
 )
@@ -146,7 +124,7 @@ const Shutdown = Type.Object(
 export const ConfigSchema = Type.Object(
   {
     listen: Listen,
-    operations: Operations,
+    operations: operations(7791),
     authority: Authority,
     ledger: Ledger,
     page: Page,

@@ -1,7 +1,7 @@
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { isLoopback } from '../../config/loopback.ts'
+import fastify, { type FastifyInstance } from 'fastify'
+import { hostNamesLoopback, isLoopback } from '../../config/loopback.ts'
+import { createListener } from '../../http-listener.ts'
 import type { Config } from '../config/schema.ts'
-import { createListener } from './listener.ts'
 import type { Metrics } from './metrics.ts'
 import { type ProbeParts, registerProbes } from './probes.ts'
 
@@ -22,7 +22,7 @@ export async function createOperations(parts: OperationsParts): Promise<FastifyI
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff')
-    if (isLoopback(host) && !isLoopback(hostOf(request))) {
+    if (isLoopback(host) && !hostNamesLoopback(request.headers.host)) {
       return reply.status(403).send({ message: 'The header Host must name this machine.' })
     }
     return undefined
@@ -35,10 +35,4 @@ export async function createOperations(parts: OperationsParts): Promise<FastifyI
   })
   await app.ready()
   return app
-}
-
-/** A web page whose name was rebound to this machine sends its own name; what is no name at all is refused too. */
-function hostOf(request: FastifyRequest): string {
-  const header = request.headers.host ?? ''
-  return header.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 }

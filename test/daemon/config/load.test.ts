@@ -195,6 +195,23 @@ t.test('one key asks of another', async t => {
   ])
 })
 
+t.test('thresholds of the usage state stand in order, and metrics have a port of their own', async t => {
+  t.match(problemsOf(t, 'usage: {warningPercent: 90, criticalPercent: 90}\n'), [
+    /^FILE:1:\d+: key 'usage.criticalPercent' must be above 'usage.warningPercent' \(90\)$/,
+  ])
+  t.match(problemsOf(t, 'usage:\n  warningPercent: 10\n  clearMarginPercent: 10\n'), [
+    /^FILE:3:23: key 'usage.clearMarginPercent' must be below/,
+  ])
+  t.strictSame(problemsOf(t, 'usage: {warningPercent: 10, criticalPercent: 11, clearMarginPercent: 9}\n'), [])
+  const both = 'listen: {tcp: {enabled: true, port: 9000}}\noperations: {port: 9000}\n'
+  t.match(problemsOf(t, both), [
+    /^FILE:2:20: key 'operations.port' must differ from 'listen.tcp.port' \(9000\)/,
+  ])
+  t.strictSame(problemsOf(t, both.replace('true', 'false')), [])
+  t.strictSame(problemsOf(t, both.replaceAll('9000', '0')), [], 'two free ports')
+  t.strictSame(problemsOf(t, `${both.trim().replace('{port', "{host: '::1', port")}\n`), [])
+})
+
 t.test('wrong text in the environment and in a flag', async t => {
   const problems = problemsOf(t, 'log:\n  level: loud\n', {
     environment: { SESSIOND_LISTEN_TCP_PORT: '99999', SESSIOND_APPLICATIONS: '{a: {mx: 1}}' },

@@ -53,6 +53,7 @@ function countWrites(socket: Socket): { writes: number } {
 async function startGateway(t: Test, commit: (counter: SessionCounter) => void) {
   const counter = new SessionCounter({ policy, nonces: createNonces(), previousSigner: null })
   const faults: unknown[] = []
+  const answered: [count: number, beganAt: number][] = []
   const gateway = new Gateway({
     counter,
     policy: () => policy,
@@ -70,6 +71,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     now: () => 0,
     commit: () => commit(counter),
     seal: grant => grant.token,
+    onAcquires: (count, beganAt) => answered.push([count, beganAt]),
     events: {
       handshakeRefused: () => undefined,
       connectionClosed: () => undefined,
@@ -85,7 +87,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     server.close()
     return gateway.closeAll(1001, 'over', 100)
   })
-  return { gateway, counter, faults, path }
+  return { gateway, counter, faults, answered, path }
 }
 
 t.test('who has a reply has it from the journal', async t => {
@@ -164,10 +166,11 @@ t.test('a turn leaves in one write for each connection, and in one commit', asyn
 })
 
 t.test('a fault in one request closes its connection and no other', async t => {
-  const { path, faults, counter } = await startGateway(t, state => state.changesWritten())
+  const { path, faults, counter, answered } = await startGateway(t, state => state.changesWritten())
   const [one, other] = [await RawClient.open({ path }), await RawClient.open({ path })]
   t.teardown(() => other.cut())
   await one.acquireAll(['a'])
+  t.strictSame(answered, [[1, 0]])
   one.send(one.request('status.get'), one.request('session.acquire', { key: 'b' }))
   t.strictSame(await one.closed, { code: 4000, reason: 'internal-error' })
   t.match(faults, [{ message: 'no status here' }])

@@ -110,6 +110,17 @@ t.test('none while sessionctl talks to the server', async t => {
   t.equal(await machine.tick(), 1)
 })
 
+t.test('attempts of others are counted when they are seen, what was before the start is not', async t => {
+  const world = await World.create(t)
+  const machine = await tickingIn(world)
+  const blank = { refreshed: 0, deactivated: 0, refused: 0, unreachable: 0, failed: 0 }
+  t.strictSame(machine.reactivator.outcomes, blank, 'the activation was before')
+  world.pass(hour)
+  await machine.exchange.reactivate(machine.server, { ...wanting(0), sessions: null })
+  for (let times = 0; times < 3; times++) t.equal(await machine.tick(), 0)
+  t.strictSame(machine.reactivator.outcomes, { ...blank, refreshed: 1 })
+})
+
 t.test('failures: the same request, ever longer pauses, and a warning where the outcome is news', async t => {
   const world = await World.create(t)
   const machine = await tickingIn(world)
@@ -126,6 +137,8 @@ t.test('failures: the same request, ever longer pauses, and a warning where the 
     world.pass(Math.max(0, pause) + 1000)
   }
   t.equal(new Set(world.front.requests(apiPaths.reactivations)).size, 1)
+  const blank = { refreshed: 0, deactivated: 0, refused: 0, unreachable: 0, failed: 0 }
+  t.strictSame(machine.reactivator.outcomes, { ...blank, unreachable: 12 })
   const warnings = machine.log.filter(({ level }) => level === 'warn')
   t.equal(warnings.length, 1)
   t.match(warnings[0], { code: 'licensing-server-unreachable', hint: /same request is sent again/ })

@@ -90,6 +90,7 @@ t.test('scrapes that overlap get the format that each asked for', async t => {
     const open = n % 2 === 1
     t.equal(headers.get('content-type')?.startsWith('application/openmetrics-text'), open)
     t.equal(text.endsWith('# EOF\n'), open)
+    t.match(text, /^licensing_server_confirmations_total 0$/m, 'a counter keeps its name in both')
   }
 })
 

@@ -1,12 +1,19 @@
 import type { RequestListener, Server } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import { createServer } from '../../http.ts'
-import type { Config } from '../config/schema.ts'
+import { createServer } from './http.ts'
 
 /** Certificate chain and key, PEM. */
 export interface TlsMaterial {
   cert: Buffer
   key: Buffer
+}
+
+/** What a client may ask of an HTTP listener, and how long that waits for it. */
+export interface HttpBounds {
+  readonly maxHeaderBytes: number
+  readonly requestTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly maxConnections: number
 }
 
 /** How often connections are looked at for what takes too long; at most so much later they are closed. */
@@ -15,7 +22,7 @@ const checkEveryMs = 1000
 /** An HTTP server, with TLS where there is a certificate, in which everything that a client sends has its bound. */
 export function createListener(
   handler: RequestListener,
-  bounds: Config['bounds'],
+  bounds: HttpBounds,
   tls: TlsMaterial | null,
 ): Server | TlsServer {
   const { maxHeaderBytes, requestTimeoutMs, idleTimeoutMs, maxConnections } = bounds
