@@ -39,7 +39,11 @@ const args = await yargs(hideBin(process.argv))
     default: 15,
     describe: 'Seconds before that which are not measured: a server runs for months, not from cold',
   })
-  .option('machines', { type: 'number', default: 256, describe: 'Machines that wait for an answer at a time' })
+  .option('machines', {
+    type: 'number',
+    default: 256,
+    describe: 'Machines that wait for an answer at a time',
+  })
   .option('ledger', { type: 'string', describe: 'Only this one: SQLite or PostgreSQL' })
   .option('server-flags', { type: 'string', describe: 'Flags of node for the servers, such as --cpu-prof' })
   .option('json', { type: 'string', describe: 'Write the figures to this file' })
@@ -48,6 +52,8 @@ const args = await yargs(hideBin(process.argv))
 
 const rounds = args.smoke ? 1 : args.rounds
 const seconds = args.smoke ? 0.5 : args.seconds
+/** Until the machines no longer ask all at once. */
+const leadSeconds = args.smoke ? 0.2 : 1
 const warmupSeconds = args.smoke ? 0.5 : args.warmup
 const machineCount = args.smoke ? 8 : args.machines
 const SERVERS = 2
@@ -241,12 +247,17 @@ async function freePort(): Promise<number> {
 /** One measurement: all machines of a site ask, each of them the servers in turns. */
 async function reactivate({ name, machines, processes }: Site, seconds: number): Promise<Measured> {
   const file = join(directory, 'requests')
-  await prepareRequests(file, machines, Math.ceil((seconds * MOST_PER_SECOND) / machines.length) + 8)
+  await prepareRequests(
+    file,
+    machines,
+    Math.ceil(((leadSeconds + seconds) * MOST_PER_SECOND) / machines.length) + 8,
+  )
   const pids = processes.map(({ child }) => child.pid!)
   const postmaster = name === 'PostgreSQL' ? postmasterOf(postgres!) : null
   const database = () => (postmaster === null ? 0 : cpuSecondsOfFamily(postmaster))
   const before = { servers: cpuSeconds(pids), database: database() }
   const run = await runMachines(program, file, machines, {
+    leadSeconds,
     seconds,
     ports: processes.map(({ port }) => port),
   })
@@ -257,7 +268,7 @@ async function reactivate({ name, machines, processes }: Site, seconds: number):
     database: postmaster === null ? null : each(database() - before.database),
     machines: each(run.cpuSeconds),
   }
-  return { rate: answered / run.seconds, cost, p50Ms: run.p50Ms, p99Ms: run.p99Ms }
+  return { rate: run.rate, cost, p50Ms: run.p50Ms, p99Ms: run.p99Ms }
 }
 
 function postmasterOf({ folder }: TestPostgres): number {

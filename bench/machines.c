@@ -2,14 +2,15 @@
  * Machines that reactivate: one thread, epoll, raw HTTP/1.1 on connections that are kept. In C, and with requests that
  * were signed before, since a machine that signs and speaks in Node costs as much as the server that is measured.
  *
- *   machines FILE SECONDS PORT...
+ *   machines FILE LEAD SECONDS PORT...
  *
  * FILE   lines of "MACHINE BODY": what the machine of that number (from 0) posts, one after the other
+ * LEAD   seconds before the rate is taken, until as many are under way as ever will be
  * PORT   of the servers on loopback; each machine asks them in turns, on a connection to each
  *
  * A machine waits for its answer before it asks again. Anything but a license ends the program with exit code 1.
- * Prints one JSON object: the seconds, what each machine was answered, latencies in milliseconds, and the processor
- * time of this program itself.
+ * Prints one JSON object: answers a second after the lead, what each machine was answered in all, latencies in
+ * milliseconds, and the processor time of this program itself.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -144,12 +145,12 @@ static int ascending(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-static void print(double seconds) {
+static void print(double rate) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   qsort(latencies, latency_count, sizeof(double), ascending);
   double cpu = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  printf("{\"seconds\":%f,\"cpuSeconds\":%f,\"p50Ms\":%.2f,\"p99Ms\":%.2f,\"answered\":[", seconds, cpu,
+  printf("{\"rate\":%f,\"cpuSeconds\":%f,\"p50Ms\":%.2f,\"p99Ms\":%.2f,\"answered\":[", rate, cpu,
          latencies[latency_count / 2], latencies[latency_count * 99 / 100]);
   for (int number = 0; number < machine_count; number++)
     printf("%s%zu", number == 0 ? "" : ",", machines[number].answered);
@@ -157,12 +158,13 @@ static void print(double seconds) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 4 || argc - 3 > SERVERS_MAX) fail("usage: machines FILE SECONDS PORT...");
+  if (argc < 5 || argc - 4 > SERVERS_MAX) fail("usage: machines FILE LEAD SECONDS PORT...");
   read_requests(argv[1]);
-  for (int index = 3; index < argc; index++) ports[server_count++] = atoi(argv[index]);
+  for (int index = 4; index < argc; index++) ports[server_count++] = atoi(argv[index]);
   int events = epoll_create1(0);
   connect_all(events);
-  double start = now(), until = start + atof(argv[2]);
+  double seconds = atof(argv[3]), from = now() + atof(argv[2]), until = from + seconds;
+  size_t answered = 0;
   int waiting = machine_count;
   for (int number = 0; number < machine_count; number++) ask(number);
   while (waiting > 0) {
@@ -178,13 +180,15 @@ int main(int argc, char **argv) {
       if (got <= 0) fail("a connection was closed");
       machine->reply_used += got;
       if (!is_whole(machine)) continue;
-      note_latency(now() - machine->asked_at);
+      double at = now();
+      note_latency(at - machine->asked_at);
+      if (at >= from && at < until) answered++;
       machine->reply_used = 0;
       machine->answered++;
-      if (now() < until) ask(number);
+      if (at < until) ask(number);
       else waiting--;
     }
   }
-  print(now() - start);
+  print(answered / seconds);
   return 0;
 }

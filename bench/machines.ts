@@ -16,7 +16,8 @@ export interface Machine {
 
 /** What machines.c says of a run. */
 export interface Run {
-  readonly seconds: number
+  /** Answers a second, of the time in which as many machines waited as there are. */
+  readonly rate: number
   readonly answered: number[]
   /** Of the generator itself. */
   readonly cpuSeconds: number
@@ -83,9 +84,9 @@ export async function runMachines(
   program: string,
   file: string,
   machines: Machine[],
-  load: { seconds: number; ports: number[] },
+  load: { leadSeconds: number; seconds: number; ports: number[] },
 ): Promise<Run> {
-  const numbers = [load.seconds, ...load.ports].map(String)
+  const numbers = [load.leadSeconds, load.seconds, ...load.ports].map(String)
   const { stdout } = await promisify(execFile)(program, [file, ...numbers])
   const run = JSON.parse(stdout) as Run
   for (const [number, answered] of run.answered.entries()) machines[number]!.generation += answered
