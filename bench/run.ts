@@ -3,9 +3,11 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { compare, readBaseline, writeBaseline } from './compare.ts'
+import { disturb } from './disturbances.ts'
 import { buildGenerator, type Measurement, runLoad } from './load.ts'
 import { type Row, rowOf, tableOf } from './report.ts'
-import { type PeerName, SCENARIOS, type Scenario } from './scenarios.ts'
+import { type Peer, SCENARIOS, type Scenario, type ServerName } from './scenarios.ts'
 import { isInstalled, type Server, startEcho, startRedis, startSessiond } from './servers.ts'
 
 /** More than any load of ours holds at once: the limit is checked, and not met. */
@@ -22,6 +24,16 @@ const args = await yargs(hideBin(process.argv))
   .option('rounds', { type: 'number', default: 5, describe: 'Rounds; ratios are taken within a round' })
   .option('seconds', { type: 'number', default: 3, describe: 'Length of one measurement' })
   .option('only', { type: 'string', describe: 'Scenarios whose name contains this' })
+  .option('compare', {
+    type: 'boolean',
+    default: false,
+    describe: 'Say which ratios are not those of bench/baseline.json',
+  })
+  .option('keep', {
+    type: 'boolean',
+    default: false,
+    describe: 'Keep these ratios as bench/baseline.json',
+  })
   .option('json', { type: 'string', describe: 'Write the figures to this file' })
   .strict()
   .parse()
@@ -41,42 +53,51 @@ try {
   const rows: Row[] = []
   for (const scenario of scenarios) rows.push(...(await measure(scenario)))
   process.stdout.write(`${tableOf(rows)}\n`)
+  if (args.compare) process.stdout.write(`\n${compare(rows, readBaseline())}\n`)
+  if (args.keep) writeBaseline(rows)
   if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report(rows), null, 2)}\n`)
 } finally {
   await Promise.all([...servers.values()].map(server => server.stop()))
   rmSync(directory, { recursive: true, force: true })
 }
 
-async function startAll(): Promise<Map<PeerName, Server>> {
+async function startAll(): Promise<Map<ServerName, Server>> {
   const started: (Server | null)[] = [
     await startEcho('ws-echo', directory),
     await startEcho('net-echo', directory),
     await startRedis(directory, false),
     await startRedis(directory, true),
-    await startSessiond(directory, SESSIONS),
+    await startSessiond(directory, SESSIONS, 'sessiond'),
+    await startSessiond(directory, 1, 'sessiond-full'),
   ]
   const running = started.filter(server => server !== null)
   if (!running.some(({ protocol }) => protocol === 'redis')) {
     process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
   }
-  return new Map(running.map(server => [server.name as PeerName, server]))
+  return new Map(running.map(server => [server.name as ServerName, server]))
 }
 
 /** All peers once a round, so that whatever else the machine does falls on all of them. */
 async function measure(scenario: Scenario): Promise<Row[]> {
-  const measured = new Map<PeerName, Measurement[]>()
+  const measured = new Map<string, Measurement[]>()
   for (let round = 0; round < rounds; round++) {
     for (const peer of scenario.peers) {
-      const server = servers.get(peer)
+      const server = servers.get(peer.server)
       if (server === undefined) continue
-      progress(`${scenario.name}: round ${round + 1} of ${rounds}, ${peer}`)
-      const result = await runLoad(generator, server, scenario.instead?.[peer] ?? scenario.load, time)
-      measured.set(peer, [...(measured.get(peer) ?? []), result])
+      progress(`${scenario.name}: round ${round + 1} of ${rounds}, ${nameOf(peer)}`)
+      const calm = peer.disturbance === undefined ? null : disturb(server, peer.disturbance)
+      const result = await runLoad(generator, server, peer.load ?? scenario.load, time)
+      await calm?.()
+      measured.set(nameOf(peer), [...(measured.get(nameOf(peer)) ?? []), result])
     }
   }
   progress('')
-  const reference = measured.get(scenario.peers[0]!)!
+  const reference = measured.get(nameOf(scenario.peers[0]!))!
   return [...measured].map(([peer, results]) => rowOf(scenario.name, peer, results, reference))
+}
+
+function nameOf({ name, server }: Peer): string {
+  return name ?? server
 }
 
 /** One line that is written over, on a terminal; nothing elsewhere. */

@@ -1,14 +1,24 @@
 import type { Load } from './load.ts'
 
-export type PeerName = 'ws-echo' | 'net-echo' | 'redis' | 'redis-aof' | 'sessiond'
+export type ServerName = 'ws-echo' | 'net-echo' | 'redis' | 'redis-aof' | 'sessiond' | 'sessiond-full'
+
+/** What is done to a server while it is measured; see disturbances.ts. */
+export type Disturbance = 'scrapes' | 'reloads'
+
+export interface Peer {
+  /** As the table calls it; the server's own name where it is left out. */
+  readonly name?: string
+  readonly server: ServerName
+  /** Where it cannot do the scenario's load, it does this one. */
+  readonly load?: Load
+  readonly disturbance?: Disturbance
+}
 
 export interface Scenario {
   readonly name: string
   readonly load: Load
   /** Who is measured in each round, in this order. Ratios are to the first. */
-  readonly peers: readonly PeerName[]
-  /** Where a peer cannot do the same load, it does this one instead. */
-  readonly instead?: Partial<Record<PeerName, Load>>
+  readonly peers: readonly Peer[]
 }
 
 const closed = (connections: number, depth: number, batch = 1): Load => ({
@@ -19,8 +29,21 @@ const closed = (connections: number, depth: number, batch = 1): Load => ({
 })
 const open = (rate: number): Load => ({ connections: 50, depth: 256, batch: 1, rate })
 
-const everybody = ['ws-echo', 'net-echo', 'redis', 'redis-aof', 'sessiond'] as const
-const echoes = ['ws-echo', 'sessiond'] as const
+const sessiond: Peer = { server: 'sessiond' }
+const echoes: readonly Peer[] = [{ server: 'ws-echo' }, sessiond]
+const everybody: readonly Peer[] = [
+  { server: 'ws-echo' },
+  { server: 'net-echo' },
+  { server: 'redis' },
+  { server: 'redis-aof' },
+  sessiond,
+]
+/** An echo of a batch does no work for each request, so the peer sends one request a frame. */
+const batches = (length: number): Scenario => ({
+  name: `10 × 1, batches of ${length}`,
+  load: closed(10, 1, length),
+  peers: [{ server: 'ws-echo', load: closed(10, 1) }, sessiond],
+})
 
 /** Closed loop: so many connections × so many outstanding. Open loop: calls that arrive as calls do. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -31,25 +54,19 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: '10 × 32', load: closed(10, 32), peers: everybody },
   { name: '100 × 32', load: closed(100, 32), peers: everybody },
   { name: '10 × 256', load: closed(10, 256), peers: echoes },
-  // An echo of a batch does no work for each request, so the peer sends one request a frame.
-  {
-    name: '10 × 1, batches of 8',
-    load: closed(10, 1, 8),
-    peers: echoes,
-    instead: { 'ws-echo': closed(10, 1) },
-  },
-  {
-    name: '10 × 1, batches of 64',
-    load: closed(10, 1, 64),
-    peers: echoes,
-    instead: { 'ws-echo': closed(10, 1) },
-  },
-  {
-    name: '10 × 1, batches of 512',
-    load: closed(10, 1, 512),
-    peers: echoes,
-    instead: { 'ws-echo': closed(10, 1) },
-  },
+  batches(8),
+  batches(64),
+  batches(512),
   { name: 'open, 1,000 calls/s', load: open(1000), peers: echoes },
   { name: 'open, 10,000 calls/s', load: open(10_000), peers: echoes },
+  { name: '100 × 1, all denied', load: closed(100, 1), peers: [sessiond, { server: 'sessiond-full' }] },
+  {
+    name: 'open, 1,000 calls/s, disturbed',
+    load: open(1000),
+    peers: [
+      sessiond,
+      { name: 'sessiond, scraped', server: 'sessiond', disturbance: 'scrapes' },
+      { name: 'sessiond, license read anew', server: 'sessiond', disturbance: 'reloads' },
+    ],
+  },
 ]

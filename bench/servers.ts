@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 /** The servers run on one core and the generator on the other, so that neither takes the other's time. */
 export const SERVER_CORE = '0'
@@ -16,6 +17,8 @@ export interface Server {
   readonly protocol: 'sessiond' | 'echo' | 'raw' | 'redis'
   readonly pid: number
   readonly environment: Record<string, string>
+  /** Where it tells its metrics; null where it has none. */
+  readonly operationsPort: number | null
   stop(): Promise<void>
 }
 
@@ -30,10 +33,28 @@ export async function startEcho(name: 'ws-echo' | 'net-echo', directory: string)
 export async function startSessiond(directory: string, sessions: number, name = 'sessiond'): Promise<Server> {
   const state = join(directory, name)
   const program = join(root, 'dist/cli/sessiond.cjs')
-  const child = launch(process.execPath, [program, 'demo', '--dir', state, '--sessions', String(sessions)])
+  const child = launch(
+    process.execPath,
+    [program, 'demo', '--dir', state, '--sessions', String(sessions)],
+    'pipe',
+  )
+  const operationsPort = operationsPortOf(child)
   const socket = join(state, 'run/sessiond.sock')
   await exists(socket, child)
-  return server(name, socket, 'sessiond', child)
+  return { ...server(name, socket, 'sessiond', child), operationsPort: await operationsPort }
+}
+
+/** The demonstration takes a free port, and its log says which. */
+async function operationsPortOf({ stdout }: ChildProcess): Promise<number> {
+  let port: number | null = null
+  for await (const line of createInterface({ input: stdout! })) {
+    port = line.startsWith('{') ? ((JSON.parse(line).operations?.port as number | undefined) ?? null) : null
+    if (port !== null) break
+  }
+  // What else it says is of no interest, but has to go somewhere.
+  stdout!.resume()
+  if (port === null) throw new Error('The daemon ended without telling where its metrics are.')
+  return port
 }
 
 /** Redis of the distribution; null where it is not installed. Nobody but this directory's socket reaches it. */
@@ -59,10 +80,10 @@ export function isInstalled(program: string): boolean {
   }
 }
 
-function launch(program: string, args: string[]): ChildProcess {
+function launch(program: string, args: string[], output: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
   return spawn('taskset', ['-c', SERVER_CORE, program, ...args], {
     cwd: root,
-    stdio: 'ignore',
+    stdio: ['ignore', output, 'ignore'],
   })
 }
 
@@ -78,7 +99,7 @@ function server(name: string, socket: string, protocol: Server['protocol'], chil
       child.kill('SIGTERM')
     })
   // taskset becomes the program that it starts, so its pid is the server's.
-  return { name, socket, protocol, pid: child.pid!, environment: {}, stop }
+  return { name, socket, protocol, pid: child.pid!, environment: {}, operationsPort: null, stop }
 }
 
 async function exists(path: string, child: ChildProcess): Promise<void> {
