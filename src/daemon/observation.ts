@@ -115,20 +115,8 @@ export class Observation {
       connections: () => ({ open: connections(), max: config().bounds.maxConnections }),
       isJournalDegraded: () => journal.degraded,
       license: () => keeper.lifecycle,
-      reactivation: { outcomes: reactivator.outcomes, record: () => this.#reactivation() },
+      reactivation: { outcomes: reactivator.outcomes, view: () => reactivator.view },
     })
     return paced(render, now)
-  }
-
-  /** Its record is in the state database, which may not be usable: that must not take the other figures away. */
-  #reactivation(): ReturnType<MetricsSource['reactivation']['record']> {
-    const { reactivator, onFault } = this.#parts
-    try {
-      const { lastSuccessAt, failures } = reactivator.view
-      return { lastSuccessAt: lastSuccessAt === null ? null : Date.parse(lastSuccessAt), failures }
-    } catch (error) {
-      onFault(error)
-      return null
-    }
   }
 }

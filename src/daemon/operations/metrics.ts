@@ -34,8 +34,7 @@ export interface MetricsSource {
   }
   readonly reactivation: {
     readonly outcomes: Readonly<Record<string, number>>
-    /** Null where the record cannot be read now. */
-    readonly record: () => { readonly lastSuccessAt: number | null; readonly failures: number } | null
+    readonly view: () => { readonly lastSuccessAt: string | null; readonly failures: number }
   }
 }
 
@@ -200,14 +199,14 @@ function addReactivation(exposition: Exposition, add: Sampled, { reactivation }:
     'reactivation_last_success_timestamp_seconds',
     'When a license or a confirmation last came; none where none ever came.',
     () => {
-      const at = reactivation.record()?.lastSuccessAt ?? null
-      return at === null ? null : at / 1000
+      const at = reactivation.view().lastSuccessAt
+      return at === null ? null : Date.parse(at) / 1000
     },
   )
   add.gauge(
     'reactivation_failures',
     'Reactivations without an answer since the last one that had one.',
-    () => reactivation.record()?.failures ?? null,
+    () => reactivation.view().failures,
   )
 }
 

@@ -7,7 +7,13 @@ import type { Config } from '../config/schema.ts'
 import { Exchange, type ExchangeParts, type Installation, type Outcome, troubleOf } from './exchange.ts'
 import { exchangeLockFile, lockExchange } from './exchange-lock.ts'
 import { connectLicensingServer, type LicensingServer } from './licensing-server.ts'
-import { type OutcomeKind, type RecordArchive, RecordBook } from './record.ts'
+import {
+  blankRecord,
+  type OutcomeKind,
+  type ReactivationRecord,
+  type RecordArchive,
+  RecordBook,
+} from './record.ts'
 import { firstBackoffMs, maxBackoffMs, nextAttemptAt } from './schedule.ts'
 
 export interface ReactivatorParts {
@@ -58,6 +64,7 @@ export class Reactivator {
   readonly #exchange: Exchange
   readonly #abort = new AbortController()
   #config: Config
+  #seen: ReactivationRecord = blankRecord
   #plan: Plan | null = null
   #plannedFor = ''
   #running: Promise<void> | null = null
@@ -95,7 +102,7 @@ export class Reactivator {
   }
 
   get view(): ReactivationView {
-    const { last, succeededAt, past } = this.#book.read()
+    const { last, succeededAt, past } = this.#look()
     return {
       owner: this.owner,
       lastAttemptAt: last === null ? null : formatInstant(last.at),
@@ -105,6 +112,16 @@ export class Reactivator {
       failures: past.failures,
       nextAttemptAt: this.#plan === null ? null : formatInstant(this.#plan.at),
     }
+  }
+
+  /** The record; where it cannot be read now, as it was last, since status and metrics tell of much else besides. */
+  #look(): ReactivationRecord {
+    try {
+      this.#seen = this.#book.read()
+    } catch {
+      // The next tick meets the same trouble, and tells of it.
+    }
+    return this.#seen
   }
 
   /** Follows a configuration that was loaded again. */

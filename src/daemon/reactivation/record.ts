@@ -38,7 +38,7 @@ export interface ReactivationRecord {
   readonly confirmedLicenseId: string | null
 }
 
-const blank: ReactivationRecord = {
+export const blankRecord: ReactivationRecord = {
   version: 0,
   requests: [],
   past: { attemptedAt: null, answeredAt: null, failures: 0, refused: false, retryAfterMs: 0 },
@@ -66,7 +66,7 @@ export class RecordBook {
 
   /** Changes the record as one step, and gives it as it is then. */
   change(change: (before: ReactivationRecord) => Partial<ReactivationRecord>): ReactivationRecord {
-    let after = blank
+    let after = blankRecord
     this.#archive.change(this.#name, text => {
       const before = parse(text)
       after = { ...before, ...change(before), version: before.version + 1 }
@@ -98,5 +98,5 @@ export function afterAttempt(
 }
 
 function parse(text: string | null): ReactivationRecord {
-  return text === null ? blank : (JSON.parse(text) as ReactivationRecord)
+  return text === null ? blankRecord : (JSON.parse(text) as ReactivationRecord)
 }

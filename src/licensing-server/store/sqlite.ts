@@ -75,9 +75,11 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
     const outcomes: (boolean | Error)[] = []
     await this.#write(async db => {
       for (const change of changes) {
-        const isPlain = isRenewal(change) && this.#headers.has(change.issue.license)
+        const renewal = isRenewal(change) && this.#headers.has(change.issue.license) ? change : null
         outcomes.push(
-          await this.#apart(() => (isPlain ? this.#renewals.write(change) : applyChange(db, change))),
+          await this.#apart(() => {
+            if (renewal === null || !this.#renewals.write(renewal)) return applyChange(db, change)
+          }),
         )
       }
     })
