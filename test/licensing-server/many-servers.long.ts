@@ -29,7 +29,10 @@ onEachStore('one machine that activates many times at once has one claim', async
   const servers = [new ServerProcess(ledger.location), new ServerProcess(ledger.location)]
   for (const server of servers) server.ask([repeated, ...others, repeated])
   const answers = (await Promise.all(servers.map(server => server.end()))).flat()
-  t.equal(granted(answers).length, answers.length)
+  // Whichever comes last of those that are the same request may find another machine key licensed since.
+  const outdated = answers.filter(answer => answer !== undefined && codeOf(answer) === 'request-outdated')
+  t.equal(granted(answers).length + outdated.length, answers.length)
+  t.ok(granted(answers).length >= 1 + others.length, 'each request has its license once')
   const installations = new Set(
     granted(answers).map(answer => answer?.kind === 'license' && answer.installationId),
   )
