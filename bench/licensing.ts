@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -14,6 +13,7 @@ import { createLicensingService } from '../src/licensing-server/licensing.ts'
 import { openLedger } from '../src/licensing-server/store/open.ts'
 import { TestPostgres, whyNoPostgres } from '../test/support/postgres.ts'
 import { cpuSeconds, cpuSecondsOfFamily } from './cpu.ts'
+import { type Server, startBareIssuer, startLicensingServer, stopServer } from './licensing-servers.ts'
 import {
   buildMachines,
   type Machine,
@@ -25,8 +25,9 @@ import {
 import { type Spread, spreadOf } from './report.ts'
 
 // How many machines a licensing server can refresh in a second: two server processes on one ledger, as behind a
-// load balancer, beside the rate at which this machine can sign at all. Machines, servers and database share the
-// same cores; the processor time of each for one reactivation is told apart.
+// load balancer, beside the rate at which this machine can sign at all, and beside servers that do only what none could
+// do without (peers/bare-issuer.ts). Machines, servers and database share the same cores; the processor time of each
+// for one reactivation is told apart.
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench:licensing --')
@@ -56,11 +57,11 @@ const seconds = args.smoke ? 0.5 : args.seconds
 const leadSeconds = args.smoke ? 0.2 : 1
 const warmupSeconds = args.smoke ? 0.5 : args.warmup
 const machineCount = args.smoke ? 8 : args.machines
+const flags = args.serverFlags?.split(' ') ?? []
 const SERVERS = 2
 const CORES = 2
 /** More than any two cores can sign, so that nobody runs out of requests. */
 const MOST_PER_SECOND = 2500
-const root = join(import.meta.dirname, '..')
 
 /** Milliseconds of processor time for one reactivation; `database` is null where it is part of the servers. */
 interface Cost {
@@ -93,11 +94,17 @@ try {
   if (postgres !== null) sites.push(await openSite('PostgreSQL', await postgres.createDatabase()))
   else if (args.ledger !== 'SQLite')
     process.stderr.write('PostgreSQL is not installed and is left out: apt-get install postgresql\n')
-  for (const site of sites) await reactivate(site, warmupSeconds)
+  for (const site of sites) {
+    await reactivate(site, warmupSeconds)
+    await reactivate(site.bare, warmupSeconds)
+  }
   const signing: Signing[] = []
   for (let round = 0; round < rounds; round++) {
     signing.push(await pureSigning())
-    for (const site of sites) site.measured.push(await reactivate(site, seconds))
+    for (const site of sites) {
+      site.measured.push(await reactivate(site, seconds))
+      site.bare.measured.push(await reactivate(site.bare, seconds))
+    }
   }
   const rows = await Promise.all(sites.map(site => rowOf(site, signing)))
   const limit = {
@@ -109,7 +116,7 @@ try {
     writeFileSync(args.json, `${JSON.stringify({ signing: limit, rows }, null, 2)}\n`)
   }
 } finally {
-  await Promise.all(sites.flatMap(({ processes }) => processes.map(stopServer)))
+  await Promise.all(sites.flatMap(({ processes, bare }) => [...processes, ...bare.processes].map(stopServer)))
   await postgres?.stop()
   rmSync(directory, { recursive: true, force: true })
 }
@@ -118,6 +125,8 @@ interface Row {
   ledger: string
   reactivationsPerSecond: Spread
   ofSigning: Spread
+  /** The same of the bare servers. */
+  bareOfSigning: Spread
   cpuMs: { servers: Spread; database: Spread | null; machines: Spread }
   p50Ms: Spread
   p99Ms: Spread
@@ -131,6 +140,7 @@ async function rowOf(site: Site, signing: Signing[]): Promise<Row> {
     ledger: site.name,
     reactivationsPerSecond: of(({ rate }) => rate),
     ofSigning: spreadOf(measured.map(({ rate }, round) => rate / signing[round]!.rate)),
+    bareOfSigning: spreadOf(site.bare.measured.map(({ rate }, round) => rate / signing[round]!.rate)),
     cpuMs: {
       servers: of(({ cost }) => cost.servers),
       database: site.name === 'SQLite' ? null : of(({ cost }) => cost.database ?? 0),
@@ -147,11 +157,14 @@ function print(limit: { signaturesPerSecond: Spread; cpuMs: Spread }, rows: Row[
   const ms = ({ median }: Spread) => `${median.toFixed(2)} ms`
   const signed = limit.signaturesPerSecond.median.toFixed(0)
   say(`signatures alone, ${CORES} threads: ${signed} a second, processor ${ms(limit.cpuMs)} each`)
-  for (const { ledger, reactivationsPerSecond, ofSigning, cpuMs, p50Ms, p99Ms, eventBytes } of rows) {
+  const percent = ({ median, spread }: Spread) =>
+    `${(median * 100).toFixed(0)} ± ${(spread * 100).toFixed(0)} %`
+  for (const row of rows) {
+    const { ledger, reactivationsPerSecond, cpuMs, p50Ms, p99Ms, eventBytes } = row
     const rate = reactivationsPerSecond.median.toFixed(0)
-    const share = `${(ofSigning.median * 100).toFixed(0)} ± ${(ofSigning.spread * 100).toFixed(0)} %`
     const database = cpuMs.database === null ? '' : `, database ${ms(cpuMs.database)}`
-    say(`${ledger}, ${SERVERS} servers: ${rate} reactivations a second, ${share} of it`)
+    say(`${ledger}, ${SERVERS} servers: ${rate} reactivations a second, ${percent(row.ofSigning)} of it`)
+    say(`  bare servers, which do only what none could do without: ${percent(row.bareOfSigning)} of it`)
     say(`  processor each: servers ${ms(cpuMs.servers)}${database}, machines ${ms(cpuMs.machines)}`)
     say(
       `  answered within ${ms(p50Ms)} (median), ${ms(p99Ms)} (99 %); ${eventBytes.toFixed(0)} bytes of events each`,
@@ -159,17 +172,17 @@ function print(limit: { signaturesPerSecond: Spread; cpuMs: Spread }, rows: Row[
   }
 }
 
-interface Server {
-  port: number
-  child: ChildProcess
-}
-
-interface Site {
+/** Servers under load, and the machines that ask them. */
+interface Load {
   name: 'SQLite' | 'PostgreSQL'
-  location: string
   machines: Machine[]
   processes: Server[]
   measured: Measured[]
+}
+
+interface Site extends Load {
+  location: string
+  bare: Load
 }
 
 /** A ledger with activated machines, and the servers on it. */
@@ -196,56 +209,24 @@ async function openSite(name: Site['name'], location: string): Promise<Site> {
     machine.generation = answer.generation
   }
   await store.close()
-  const processes = await Promise.all(Array.from({ length: SERVERS }, () => startServer(location)))
-  return { name, location, machines, processes, measured: [] }
+  const processes = await Promise.all(
+    Array.from({ length: SERVERS }, () => startLicensingServer(authority, location, { directory, flags })),
+  )
+  return { name, location, machines, processes, measured: [], bare: await openBare(name) }
 }
 
-async function startServer(location: string): Promise<Server> {
-  const port = await freePort()
-  const quota = { burst: 1_000_000, perHour: 100_000_000 }
-  const config = {
-    listen: { port },
-    operations: { enabled: false },
-    authority: { directory: authority },
-    ledger: { location },
-    limits: { perAddress: quota, perKey: quota, wrongKeys: quota },
-  }
-  const file = join(directory, `server-${port}.yaml`)
-  writeFileSync(file, JSON.stringify(config))
-  const flags = args.serverFlags?.split(' ') ?? []
-  const server = join(root, 'dist/cli/licensing-server.cjs')
-  const child = spawn(process.execPath, [...flags, server, 'run', '--config', file], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  for (let tries = 0; ; tries++) {
-    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
-      () => true,
-      () => false,
-    )
-    if (answered) return { port, child }
-    if (tries === 200 || child.exitCode !== null)
-      throw new Error(`The licensing server on port ${port} does not answer.`)
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-}
-
-async function stopServer({ child }: Server): Promise<void> {
-  if (child.exitCode !== null) return
-  const exited = new Promise(resolve => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await exited
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => probe.once('listening', resolve))
-  const { port } = probe.address() as { port: number }
-  await new Promise(resolve => probe.close(resolve))
-  return port
+async function openBare(name: Load['name']): Promise<Load> {
+  const location = name === 'SQLite' ? join(directory, 'bare.sqlite') : await postgres!.createDatabase()
+  const machines = Array.from({ length: machineCount }, newMachine)
+  for (const machine of machines) machine.installationId = randomUUID()
+  const processes: Server[] = []
+  // One after the other, since the first makes the table.
+  for (let index = 0; index < SERVERS; index++) processes.push(await startBareIssuer(authority, location))
+  return { name, machines, processes, measured: [] }
 }
 
 /** One measurement: all machines of a site ask, each of them the servers in turns. */
-async function reactivate({ name, machines, processes }: Site, seconds: number): Promise<Measured> {
+async function reactivate({ name, machines, processes }: Load, seconds: number): Promise<Measured> {
   const file = join(directory, 'requests')
   await prepareRequests(
     file,
