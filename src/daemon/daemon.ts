@@ -7,7 +7,7 @@ import { readAccessToken } from './access-token.ts'
 import { type Clocks, monotonicNow, readBootId, systemClocks } from './clocks.ts'
 import type { Config } from './config/schema.ts'
 import { reloaded } from './config/until-restart.ts'
-import { openJournal, openState } from './databases.ts'
+import { openJournal, openState, restoreSessions } from './databases.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { Journal } from './journal/journal.ts'
 import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
@@ -25,7 +25,7 @@ import { sessionPolicyOf } from './session-policy.ts'
 import type { StateStore } from './state-store.ts'
 import { Timers } from './timers.ts'
 import { openTokenSigners, sealToken } from './token-keys.ts'
-import { licenseView, statusView } from './views.ts'
+import { licenseView, statusLine, statusView } from './views.ts'
 
 const EXPIRE_EVERY_MS = 250
 const LOOK_EVERY_MS = 1000
@@ -122,7 +122,7 @@ class Daemon implements RunningDaemon {
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    this.#restore()
+    restoreSessions(journal, this.#counter, monotonicNow(), log)
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,
@@ -165,6 +165,11 @@ class Daemon implements RunningDaemon {
   get addresses(): RunningDaemon['addresses'] {
     const { path } = this.#config.listen.unix
     return { unix: path, tcp: this.#tcpAddress, operations: this.#observation.address }
+  }
+
+  get statusLine(): string {
+    const { keeper, journal } = this.#parts
+    return statusLine(this.#counter, keeper, journal.degraded, keeper.rejection)
   }
 
   async listen(): Promise<void> {
@@ -276,17 +281,6 @@ class Daemon implements RunningDaemon {
       usage: this.#observation.usage.state(monotonicNow()),
     }
     return statusView(facts, this.#counter, keeper)
-  }
-
-  #restore(): void {
-    const { journal } = this.#parts
-    const { clients, sessions } = journal.content
-    this.#counter.restore(clients, sessions, monotonicNow())
-    journal.contentTaken()
-    journal.commit(this.#counter)
-    const { inUse } = this.#counter
-    if (inUse > 0)
-      this.#log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
   }
 
   #fault(error: unknown): void {

@@ -67,6 +67,8 @@ export interface ProcessOptions {
   readonly maxFiles?: number
   /** Flags of Node.js. */
   readonly nodeFlags?: readonly string[]
+  /** Variables besides those that a user has. */
+  readonly environment?: Record<string, string>
 }
 
 /** A daemon in a process of its own, that can be killed. */
@@ -79,7 +81,7 @@ export class DaemonProcess {
   stderr = ''
   readonly #startedAt = performance.now()
 
-  private constructor(site: Site, { maxFiles, nodeFlags = [] }: ProcessOptions) {
+  private constructor(site: Site, { maxFiles, nodeFlags = [], environment = {} }: ProcessOptions) {
     const run = [
       process.execPath,
       ...nodeFlags,
@@ -90,7 +92,7 @@ export class DaemonProcess {
     ]
     const limited = maxFiles === undefined ? run : ['prlimit', `--nofile=${maxFiles}`, ...run]
     this.child = spawn(limited[0]!, limited.slice(1), {
-      env: userEnvironment(),
+      env: { ...userEnvironment(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let rest = ''
