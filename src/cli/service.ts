@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
 import { createLogger, type Logger, type LogLevel } from '../log.ts'
+import { type InheritedSocket, takeInheritedSockets } from '../systemd/inherited-sockets.ts'
 import { Notices } from '../systemd/notices.ts'
 import { type NotifyRequest, takeNotifyRequest } from '../systemd/notify-request.ts'
 import { type ExitCode, exitCode } from './exit-codes.ts'
@@ -32,19 +33,20 @@ type StopSignal = keyof typeof IMPATIENT_CODES
  * process at once, SIGHUP reads its configuration and files again. systemd is told of each, where it asks.
  *
  * @param load reads the configuration anew, for SIGHUP
- * @param start resolves when clients may connect
+ * @param start resolves when clients may connect; it is given the sockets that systemd opened
  */
 export async function runService<Config extends Logging>(
   load: () => LoadedConfig<Config>,
-  start: (config: Config, log: Logger) => Promise<Service<Config>>,
+  start: (config: Config, log: Logger, sockets: readonly InheritedSocket[]) => Promise<Service<Config>>,
 ): Promise<ExitCode> {
   const notifyRequest = takeNotifyRequest(process.env, process.pid)
+  const sockets = takeInheritedSockets(process.env, process.pid)
   const { config, warnings, file } = load()
   const log = createLogger({ level: config.log.level })
   for (const warning of warnings) log.warn(warning)
   log.info({ file, pid: process.pid, node: process.version }, 'starting')
   const stop = stopSignal(log)
-  const service = await start(config, log)
+  const service = await start(config, log, sockets)
   const notices = noticesFor(notifyRequest, log)
   notices?.ready(() => service.statusLine ?? '')
   let reloading = Promise.resolve()
