@@ -27,6 +27,7 @@ export interface ObservationParts {
     readonly lifecycle: ReturnType<MetricsSource['license']> & { readonly state: LifecycleState }
   }
   readonly reactivator: {
+    readonly owner: string
     readonly outcomes: Readonly<Record<string, number>>
     readonly view: { readonly lastSuccessAt: string | null; readonly failures: number }
   }
@@ -118,7 +119,11 @@ export class Observation {
       connections: () => ({ open: connections(), max: config().bounds.maxConnections }),
       isJournalDegraded: () => journal.degraded,
       license: () => keeper.lifecycle,
-      reactivation: { outcomes: reactivator.outcomes, record: () => this.#reactivation() },
+      reactivation: {
+        owner: () => reactivator.owner,
+        outcomes: reactivator.outcomes,
+        record: () => this.#reactivation(),
+      },
     })
     return paced(render, now)
   }
