@@ -1,12 +1,17 @@
 import type { LoadedConfig } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
 import { createLogger, type Logger, type LogLevel } from '../log.ts'
+import { type InheritedSocket, takeInheritedSockets } from '../systemd/inherited-sockets.ts'
+import { Notices } from '../systemd/notices.ts'
+import { type NotifyRequest, takeNotifyRequest } from '../systemd/notify-request.ts'
 import { type ExitCode, exitCode } from './exit-codes.ts'
 
 /** A daemon or server that runs in this process. */
 export interface Service<Config> {
   reload(config: Config): Promise<void>
   stop(reason: string): Promise<void>
+  /** How it is, in one line, for whoever looks at the unit of systemd. */
+  readonly statusLine?: string
 }
 
 interface Logging {
@@ -25,28 +30,51 @@ type StopSignal = keyof typeof IMPATIENT_CODES
 
 /**
  * Runs a service until it is told to stop: SIGTERM and SIGINT drain and stop it, a second one ends the
- * process at once, SIGHUP reads its configuration and files again.
+ * process at once, SIGHUP reads its configuration and files again. systemd is told of each, where it asks.
  *
  * @param load reads the configuration anew, for SIGHUP
- * @param start resolves when clients may connect
+ * @param start resolves when clients may connect; it is given the sockets that systemd opened
  */
 export async function runService<Config extends Logging>(
   load: () => LoadedConfig<Config>,
-  start: (config: Config, log: Logger) => Promise<Service<Config>>,
+  start: (config: Config, log: Logger, sockets: readonly InheritedSocket[]) => Promise<Service<Config>>,
 ): Promise<ExitCode> {
+  const notifyRequest = takeNotifyRequest(process.env, process.pid)
+  const sockets = takeInheritedSockets(process.env, process.pid)
   const { config, warnings, file } = load()
   const log = createLogger({ level: config.log.level })
   for (const warning of warnings) log.warn(warning)
   log.info({ file, pid: process.pid, node: process.version }, 'starting')
   const stop = stopSignal(log)
-  const service = await start(config, log)
+  const service = await start(config, log, sockets)
+  const notices = noticesFor(notifyRequest, log)
+  notices?.ready(() => service.statusLine ?? '')
   let reloading = Promise.resolve()
   process.on('SIGHUP', () => {
-    reloading = reloading.then(() => reload(load, log, next => service.reload(next)))
+    reloading = reloading.then(async () => {
+      notices?.reloading()
+      await reload(load, log, next => service.reload(next))
+      notices?.reloaded()
+    })
   })
   const signal = await stop
+  notices?.stopping()
   await service.stop(signal)
+  await notices?.close()
   return exitCode.ok
+}
+
+/** Null where systemd does not ask how the service is. */
+function noticesFor(request: NotifyRequest | null, log: Logger): Notices | null {
+  if (request === null) return null
+  const onTrouble = (error: unknown) =>
+    log.warn({ error }, `systemd cannot be told how this service is; it goes on. ${messageOf(error)}`)
+  const onSpawning = () =>
+    log.warn(
+      { hint: 'Reinstall with optional dependencies, for a platform that node-unix-socket has a build for.' },
+      'systemd is told of start, reload and stop alone, and does not watch for hangs: datagrams cannot be sent.',
+    )
+  return new Notices({ request, onTrouble, onSpawning })
 }
 
 /** Resolves with the first signal to stop; the second one ends the process. */

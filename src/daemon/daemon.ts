@@ -7,11 +7,11 @@ import { readAccessToken } from './access-token.ts'
 import { type Clocks, monotonicNow, readBootId, systemClocks } from './clocks.ts'
 import type { Config } from './config/schema.ts'
 import { reloaded } from './config/until-restart.ts'
-import { openJournal, openState } from './databases.ts'
+import { openJournal, openState, restoreSessions } from './databases.ts'
 import { Gateway } from './gateway/gateway.ts'
 import type { Journal } from './journal/journal.ts'
 import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
-import { listenForClients } from './listen.ts'
+import { type GivenSockets, listenForClients } from './listen.ts'
 import type { Logger } from './log.ts'
 import { readIdentity } from './machine/identity.ts'
 import { createNonces } from './nonces.ts'
@@ -25,7 +25,7 @@ import { sessionPolicyOf } from './session-policy.ts'
 import type { StateStore } from './state-store.ts'
 import { Timers } from './timers.ts'
 import { openTokenSigners, sealToken } from './token-keys.ts'
-import { licenseView, statusView } from './views.ts'
+import { licenseView, statusLine, statusView } from './views.ts'
 
 const EXPIRE_EVERY_MS = 250
 const LOOK_EVERY_MS = 1000
@@ -35,8 +35,6 @@ const LOG_SAME_EVERY_MS = 10_000
 /** How long clients may take to answer the close frame at the stop. */
 const CLOSE_GRACE_MS = 1000
 
-export type { RunningDaemon }
-
 /**
  * Composes the daemon and starts it. Resolves when it listens. Faults: what stops a start is a configuration,
  * state or socket that cannot be used, or a daemon that runs already; never the license.
@@ -45,9 +43,9 @@ export async function startDaemon(
   config: Config,
   log: Logger,
   version: string,
-  clocks: Clocks = systemClocks,
+  { clocks = systemClocks, given = {} }: Partial<Pick<Start, 'clocks' | 'given'>> = {},
 ): Promise<RunningDaemon> {
-  const daemon = await Daemon.open(config, log, version, clocks)
+  const daemon = await Daemon.open({ config, log, version, clocks, given })
   try {
     await daemon.listen()
   } catch (error) {
@@ -57,10 +55,15 @@ export async function startDaemon(
   return daemon
 }
 
-interface Parts {
+interface Start {
   readonly config: Config
   readonly log: Logger
   readonly version: string
+  readonly clocks: Clocks
+  readonly given: GivenSockets
+}
+
+interface Parts extends Start {
   readonly run: { readonly bootId: string; readonly instanceId: string }
   readonly journal: Journal
   readonly state: StateStore
@@ -84,7 +87,8 @@ class Daemon implements RunningDaemon {
   #tcpAddress: AddressInfo | null = null
   #stopping: Promise<void> | null = null
 
-  static async open(config: Config, log: Logger, version: string, clocks: Clocks): Promise<Daemon> {
+  static async open(start: Start): Promise<Daemon> {
+    const { config, log, clocks } = start
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
     mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
     const run = { bootId: readBootId(), instanceId: randomBytes(8).toString('hex') }
@@ -95,12 +99,9 @@ class Daemon implements RunningDaemon {
       state = openState(config.stateDirectory, log)
       const base = { config, archive: state, clocks, log }
       const keeper = await LicenseKeeper.open(base)
-      const reactivator = new Reactivator({
-        ...base,
-        installation: keeper,
-        identify: () => readIdentity(config),
-      })
-      return new Daemon({ config, log, version, run, journal, state, keeper, reactivator })
+      const identify = () => readIdentity(config)
+      const reactivator = new Reactivator({ ...base, installation: keeper, identify })
+      return new Daemon({ ...start, run, journal, state, keeper, reactivator })
     } catch (error) {
       journal.close()
       state?.close()
@@ -110,8 +111,7 @@ class Daemon implements RunningDaemon {
 
   private constructor(parts: Parts) {
     const { config, log, version, run, journal, state, keeper } = parts
-    const { instanceId } = run
-    this.#instanceId = instanceId
+    this.#instanceId = run.instanceId
     this.#parts = parts
     this.#config = config
     this.#log = log
@@ -122,7 +122,7 @@ class Daemon implements RunningDaemon {
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    this.#restore()
+    restoreSessions(journal, this.#counter, monotonicNow(), log)
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,
@@ -139,7 +139,7 @@ class Daemon implements RunningDaemon {
       bounds: () => this.#config.bounds,
       accessToken: () => this.#accessToken,
       version,
-      instanceId,
+      instanceId: run.instanceId,
       status: () => this.#status(),
       license: () => licenseView(keeper, this.#counter.limit, keeper.rejection),
       watchProcess,
@@ -157,32 +157,40 @@ class Daemon implements RunningDaemon {
     })
     keeper.onChange = before => this.#licenseChanged(before)
     log.info(
-      { version, instanceId, ...licenseFields(keeper) },
+      { version, instanceId: run.instanceId, ...licenseFields(keeper) },
       `sessiond starts. ${keeper.lifecycle.message}`,
     )
   }
 
   get addresses(): RunningDaemon['addresses'] {
-    const { path } = this.#config.listen.unix
-    return { unix: path, tcp: this.#tcpAddress, operations: this.#observation.address }
+    return {
+      unix: this.#config.listen.unix.path,
+      tcp: this.#tcpAddress,
+      operations: this.#observation.address,
+    }
+  }
+
+  get statusLine(): string {
+    const { keeper, journal } = this.#parts
+    return statusLine(this.#counter, keeper, journal.degraded, keeper.rejection)
   }
 
   async listen(): Promise<void> {
     const { listen } = this.#config
-    if (listen.tcp.enabled) this.#accessToken = readAccessToken(listen.tcp.tokenFile)
+    const { given } = this.#parts
+    this.#readAccessToken(listen)
     const makeServer = this.#gateway.createServer.bind(this.#gateway)
-    const { tcp } = await listenForClients(listen, () => this.#accessToken, makeServer, this.#servers)
-    this.#tcpAddress = tcp
+    const where = await listenForClients(listen, given, () => this.#accessToken, makeServer, this.#servers)
+    this.#tcpAddress = where.tcp
     this.#startTimers()
-    this.#log.info({ unix: listen.unix.path, tcp }, 'sessiond listens.')
+    this.#log.info(where, 'sessiond listens.')
     await this.#observation.start()
   }
 
   async reload(config: Config): Promise<void> {
     const { config: next, needRestart: keys } = reloaded(this.#config, config)
     // First what can fail, so that a reload is carried out whole or not at all.
-    const { enabled, tokenFile } = next.listen.tcp
-    if (enabled) this.#accessToken = readAccessToken(tokenFile)
+    this.#readAccessToken(next.listen)
     if (keys.length > 0) this.#log.warn({ keys }, 'These settings need a restart of the daemon.')
     this.#config = next
     this.#log.level = config.log.level
@@ -190,6 +198,10 @@ class Daemon implements RunningDaemon {
     this.#parts.reactivator.reload(this.#config)
     this.#applyPolicy()
     this.#log.info('The configuration was reloaded.')
+  }
+
+  #readAccessToken({ tcp }: Config['listen']): void {
+    if (tcp.enabled || this.#parts.given.tcp !== undefined) this.#accessToken = readAccessToken(tcp.tokenFile)
   }
 
   stop(reason: string): Promise<void> {
@@ -276,17 +288,6 @@ class Daemon implements RunningDaemon {
       usage: this.#observation.usage.state(monotonicNow()),
     }
     return statusView(facts, this.#counter, keeper)
-  }
-
-  #restore(): void {
-    const { journal } = this.#parts
-    const { clients, sessions } = journal.content
-    this.#counter.restore(clients, sessions, monotonicNow())
-    journal.contentTaken()
-    journal.commit(this.#counter)
-    const { inUse } = this.#counter
-    if (inUse > 0)
-      this.#log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
   }
 
   #fault(error: unknown): void {

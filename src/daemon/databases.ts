@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { SessionCounter } from '../session/counter.ts'
 import { Journal } from './journal/journal.ts'
 import type { Logger } from './log.ts'
 import { StateStore } from './state-store.ts'
@@ -33,4 +34,15 @@ export function openState(directory: string, log: Logger): StateStore {
   return new StateStore(join(directory, 'state.db'), Date.now(), (movedTo, why) =>
     log.error({ movedTo, why }, 'The state database was damaged and was set aside; a new one is begun.'),
   )
+}
+
+/** Takes what the journal has of the last run into the counter. `now` is monotonic milliseconds. */
+export function restoreSessions(journal: Journal, counter: SessionCounter, now: number, log: Logger): void {
+  const { clients, sessions } = journal.content
+  counter.restore(clients, sessions, now)
+  journal.contentTaken()
+  journal.commit(counter)
+  const { inUse } = counter
+  if (inUse > 0)
+    log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
 }

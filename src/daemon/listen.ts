@@ -60,36 +60,92 @@ export type MakeServer = (settings: {
   readonly local: boolean
 }) => Server
 
+/**
+ * Sockets that listen already, opened by systemd, as descriptors. The daemon serves them whatever the configuration
+ * says of their addresses, and leaves their files, modes and groups alone: those are the socket units'.
+ */
+export interface GivenSockets {
+  readonly unix?: number
+  readonly tcp?: number
+  readonly operations?: number
+}
+
 /** Listens wherever call processes are to connect. `servers` has what listens, also where this fails. */
 export async function listenForClients(
   { unix, tcp, allowedOrigins }: Config['listen'],
+  given: GivenSockets,
   accessToken: () => string | null,
   makeServer: MakeServer,
   servers: Server[],
-): Promise<{ tcp: AddressInfo | null }> {
+): Promise<{ unix: string; tcp: AddressInfo | null; bySystemd: string[] }> {
   let address: AddressInfo | null = null
-  if (tcp.enabled) {
+  if (tcp.enabled || given.tcp !== undefined) {
     const local = isLoopback(tcp.host)
     const door = () => ({ accessToken: accessToken(), hostMustBeLoopback: local, allowedOrigins })
     const server = makeServer({ door, tls: readTls(tcp.tls), local })
     servers.push(server)
-    await listenTcp(server, tcp.host, tcp.port)
+    if (given.tcp === undefined) await listenTcp(server, tcp.host, tcp.port)
+    else await listenGivenTcp(server, given.tcp, tcp)
     address = server.address() as AddressInfo
   }
   const door = () => ({ accessToken: null, hostMustBeLoopback: false, allowedOrigins })
   const server = makeServer({ door, tls: null, local: true })
   servers.push(server)
-  await listenUnix(server, unix)
-  return { tcp: address }
+  if (given.unix === undefined) await listenUnix(server, unix)
+  else await listenGivenUnix(server, given.unix)
+  return { unix: unix.path, tcp: address, bySystemd: Object.keys(given) }
 }
 
 export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
   await listen(server, { host, port, backlog: BACKLOG })
 }
 
+/** On the Unix socket there is no token, so nothing else may come under its name. */
+async function listenGivenUnix(server: Server, fd: number): Promise<void> {
+  await listen(server, { fd, backlog: BACKLOG })
+  if (isUnixSocket(server)) return
+  server.close()
+  throw wronglyGiven('The socket that systemd calls "unix" is none.')
+}
+
+/** The configuration decides who may come from where; a socket elsewhere would go round it. */
+async function listenGivenTcp(
+  server: Server,
+  fd: number,
+  { host, tls }: Config['listen']['tcp'],
+): Promise<void> {
+  await listen(server, { fd, backlog: BACKLOG })
+  const wrong = isUnixSocket(server)
+    ? 'The socket that systemd calls "tcp" is none of TCP.'
+    : wrongAddress((server.address() as AddressInfo).address, host, tls !== null)
+  if (wrong === null) return
+  server.close()
+  throw wronglyGiven(wrong)
+}
+
+function wrongAddress(address: string, host: string, hasTls: boolean): string | null {
+  const local = isLoopback(address)
+  if (local !== isLoopback(host)) {
+    return `systemd listens on ${address}, but listen.tcp.host is ${host}; both or none must be loopback.`
+  }
+  return local || hasTls ? null : `systemd listens on ${address}, which is refused without listen.tcp.tls.`
+}
+
+/** Node.js gives no address for a Unix socket that came as a descriptor. */
+function isUnixSocket(server: Server): boolean {
+  const address = server.address()
+  return address === null || typeof address === 'string'
+}
+
+function wronglyGiven(message: string): Fault {
+  return new Fault('socket-not-usable', message, {
+    hint: 'Look at ListenStream= and FileDescriptorName= of the socket units: systemctl cat sessiond*.socket',
+  })
+}
+
 async function listen(
   server: Server,
-  where: { path?: string; host?: string; port?: number; backlog: number },
+  where: { fd?: number; path?: string; host?: string; port?: number; backlog: number },
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => reject(cannotListen(where, error))
@@ -102,10 +158,11 @@ async function listen(
 }
 
 function cannotListen(
-  where: { path?: string; host?: string; port?: number },
+  where: { fd?: number; path?: string; host?: string; port?: number },
   error: NodeJS.ErrnoException,
 ): Fault {
-  const name = where.path ?? `${where.host}:${where.port}`
+  const given = where.fd === undefined ? `${where.host}:${where.port}` : `descriptor ${where.fd} of systemd`
+  const name = where.path ?? given
   const inUse = error.code === 'EADDRINUSE'
   return new Fault(
     inUse ? 'socket-in-use' : 'socket-not-usable',

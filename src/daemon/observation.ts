@@ -16,6 +16,8 @@ const LISTEN_AGAIN_EVERY_MS = 60_000
 export interface ObservationParts {
   readonly version: string
   readonly config: () => Config
+  /** Descriptors of sockets that systemd opened. */
+  readonly given: { readonly operations?: number }
   readonly log: Logger
   /** Monotonic milliseconds. */
   readonly now: () => number
@@ -25,6 +27,7 @@ export interface ObservationParts {
     readonly lifecycle: ReturnType<MetricsSource['license']> & { readonly state: LifecycleState }
   }
   readonly reactivator: {
+    readonly owner: string
     readonly outcomes: Readonly<Record<string, number>>
     readonly view: { readonly lastSuccessAt: string | null; readonly failures: number }
   }
@@ -43,14 +46,15 @@ export class Observation {
   #isClosed = false
 
   constructor(parts: ObservationParts) {
-    const { now, counter, config, log, onFault } = parts
+    const { now, counter, config, given, log, onFault } = parts
     this.#parts = parts
     this.meters = new Meters(now)
     this.usage = new UsageWatch(counter, () => config().usage, log)
     const { enabled, host, port } = config().operations
     const readiness = () => this.#readiness()
     const loadMetrics = () => this.#loadMetrics()
-    this.#server = enabled ? new OperationsServer({ host, port, readiness, loadMetrics, onFault }) : null
+    const options = { host, port, fd: given.operations, readiness, loadMetrics, onFault }
+    this.#server = enabled || given.operations !== undefined ? new OperationsServer(options) : null
   }
 
   /** Where metrics and probes are served; null where they are not. */
@@ -115,7 +119,11 @@ export class Observation {
       connections: () => ({ open: connections(), max: config().bounds.maxConnections }),
       isJournalDegraded: () => journal.degraded,
       license: () => keeper.lifecycle,
-      reactivation: { outcomes: reactivator.outcomes, view: () => reactivator.view },
+      reactivation: {
+        owner: () => reactivator.owner,
+        outcomes: reactivator.outcomes,
+        view: () => reactivator.view,
+      },
     })
     return paced(render, now)
   }

@@ -10,6 +10,8 @@ export interface RunningDaemon {
     /** Of metrics and probes; null where they are not served. */
     readonly operations: AddressInfo | null
   }
+  /** Sessions, license, and what is wrong, in one line. */
+  readonly statusLine: string
   /** Takes a changed configuration, looks at trust and license anew. No session or connection is touched. */
   reload(config: Config): Promise<void>
   /** Grants nothing more, says so, closes all connections. Sessions stay in the journal for the next start. */

@@ -89,3 +89,18 @@ export function licenseView(
 function sayOrNull(instant: number | null): string | null {
   return instant === null ? null : formatInstant(instant)
 }
+
+/** The daemon in one line, as `systemctl status` shows it. */
+export function statusLine(
+  counter: Pick<SessionCounter, 'inUse' | 'limit' | 'draining'>,
+  { license, lifecycle }: Standing,
+  journalDegraded: boolean,
+  rejection: { readonly code: string } | null,
+): string {
+  const parts = [`${counter.inUse} of ${counter.limit} sessions in use`]
+  parts.push(`license ${lifecycle.state}${license?.demonstration === true ? ' (demonstration)' : ''}`)
+  if (counter.draining) parts.push('draining')
+  if (journalDegraded) parts.push('journal degraded')
+  if (rejection !== null) parts.push(`a license file was not taken: ${rejection.code}`)
+  return parts.join('; ')
+}

@@ -317,7 +317,10 @@ t.test('sessions that were granted while the journal could not be written', asyn
     t.equal(daemon.counter.totals.adopted, 1)
     t.equal(daemon.counter.totals.granted, 0)
     t.match(daemon.acquire(client, 'a', 'ivr'), { repeated: true, token: replaced[token] })
+    const session = { application: 'ivr', key: 'a', grantedAt: daemon.now }
+    t.strictSame(daemon.counter.sessionOf(replaced[token]!), session, 'of which a proof can be made anew')
     t.equal(daemon.counter.release(replaced[token]!), true)
+    t.equal(daemon.counter.sessionOf(replaced[token]!), null)
   })
 
   t.test('once: asked again after a lost reply, the new token is the same', async t => {

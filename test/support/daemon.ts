@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type Clocks, systemClocks } from '../../src/daemon/clocks.ts'
-import { type RunningDaemon, startDaemon } from '../../src/daemon/daemon.ts'
+import { startDaemon } from '../../src/daemon/daemon.ts'
 import { createLogger } from '../../src/daemon/log.ts'
+import type { RunningDaemon } from '../../src/daemon/running-daemon.ts'
 import { programFile, userEnvironment } from './programs.ts'
 import { type Endpoint, type HandshakeOptions, RawClient } from './raw-client.ts'
 import type { Site, TearDown } from './site.ts'
@@ -33,7 +34,7 @@ export async function startHere(t: TearDown, site: Site, clocks: Clocks = system
   const log: LogLine[] = []
   const destination = { write: (line: string) => void log.push(JSON.parse(line)) }
   const logger = createLogger({ level: site.config.log.level, destination })
-  const daemon = await startDaemon(site.config, logger, '0.0.0-test', clocks)
+  const daemon = await startDaemon(site.config, logger, '0.0.0-test', { clocks })
   t.teardown(() => daemon.stop('test'))
   return {
     daemon,
@@ -67,6 +68,10 @@ export interface ProcessOptions {
   readonly maxFiles?: number
   /** Flags of Node.js. */
   readonly nodeFlags?: readonly string[]
+  /** A program that starts the daemon in its place, with its arguments. */
+  readonly starter?: readonly string[]
+  /** Variables besides those that a user has. */
+  readonly environment?: Record<string, string>
 }
 
 /** A daemon in a process of its own, that can be killed. */
@@ -79,8 +84,12 @@ export class DaemonProcess {
   stderr = ''
   readonly #startedAt = performance.now()
 
-  private constructor(site: Site, { maxFiles, nodeFlags = [] }: ProcessOptions) {
+  private constructor(
+    site: Site,
+    { maxFiles, nodeFlags = [], starter = [], environment = {} }: ProcessOptions,
+  ) {
     const run = [
+      ...starter,
       process.execPath,
       ...nodeFlags,
       programFile('sessiond'),
@@ -90,7 +99,7 @@ export class DaemonProcess {
     ]
     const limited = maxFiles === undefined ? run : ['prlimit', `--nofile=${maxFiles}`, ...run]
     this.child = spawn(limited[0]!, limited.slice(1), {
-      env: userEnvironment(),
+      env: { ...userEnvironment(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let rest = ''

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Clocks, systemClocks } from '../../daemon/clocks.ts'
@@ -8,7 +9,8 @@ import { readTrust, trustSourcesOf } from '../../daemon/license/trust.ts'
 import { readIdentity } from '../../daemon/machine/identity.ts'
 import { Exchange } from '../../daemon/reactivation/exchange.ts'
 import { exchangeLockFile, lockExchange } from '../../daemon/reactivation/exchange-lock.ts'
-import { RecordBook } from '../../daemon/reactivation/record.ts'
+import { type ReactivationRecord, RecordBook } from '../../daemon/reactivation/record.ts'
+import { isDue } from '../../daemon/reactivation/schedule.ts'
 import type { StateStore } from '../../daemon/state-store.ts'
 import { Fault } from '../../errors.ts'
 import { createLogger, type Logger } from '../../log.ts'
@@ -19,6 +21,8 @@ import type { Terminal } from '../terminal.ts'
 export interface OwnLicense {
   readonly keeper: LicenseKeeper
   readonly exchange: Exchange
+  /** Whether license and past say that it is time for a reactivation. */
+  readonly isDue: () => boolean
 }
 
 /** The daemon has asked within this time, or something is wrong with it. */
@@ -62,18 +66,39 @@ async function open(
     state = openState(config.stateDirectory, log)
     const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
     const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks, log })
+    const book = new RecordBook(state, licensed.product)
     const exchange = new Exchange({
       installation: keeper,
       identify: () => readIdentity(config),
-      book: new RecordBook(state, licensed.product),
+      book,
       now: clocks.wallNow,
       onProblem: ({ message }) => terminal.say(`warning: a revocation list was not kept. ${message}`),
     })
-    return { keeper, exchange, close: () => closeAll(state, unlock) }
+    const isDue = () => isReactivationDue(config, keeper, book.read(), clocks.wallNow())
+    return { keeper, exchange, isDue, close: () => closeAll(state, unlock) }
   } catch (error) {
     closeAll(state, unlock)
     throw error
   }
+}
+
+function isReactivationDue(
+  { reactivation: { intervalSeconds } }: Config,
+  { license, lifecycle }: LicenseKeeper,
+  { version, past, confirmedLicenseId }: ReactivationRecord,
+  now: number,
+): boolean {
+  // Chance that stays the same until something happens, and differs between machines.
+  const dice = createHash('sha256').update(`${license?.licenseId} ${version}`).digest().readUInt32BE()
+  return isDue({
+    license,
+    urgent: lifecycle.state !== 'active',
+    confirmedLicenseId,
+    past,
+    intervalMs: intervalSeconds === null ? null : intervalSeconds * 1000,
+    now,
+    random: dice / 2 ** 32,
+  })
 }
 
 function closeAll(state: StateStore | null, unlock: () => void): void {

@@ -1,3 +1,4 @@
+import { exitCode } from '../exit-codes.ts'
 import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
@@ -13,13 +14,26 @@ export const reactivate = defineCommand({
   builder: argv =>
     withProductFlags(withServerFlag(withDaemonFlags(argv)))
       .option('sessions', sessionsOption)
+      .option('if-due', {
+        type: 'boolean',
+        default: false,
+        describe: 'Only where the license says that it is time; for a timer that comes often',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
     const licensed = licensedOf(args, config, terminal)
     const sessions = sessionsOf(args)
+    if (args.ifDue && args.server === undefined && config.licensingServer.url === null) {
+      terminal.say('No licensing server is configured: licenses come by hand.')
+      return exitCode.ok
+    }
     const server = licensingServerOf(args, config, terminal)
-    return withOwnLicense(config, licensed, terminal, async ({ keeper, exchange }) => {
+    return withOwnLicense(config, licensed, terminal, async ({ keeper, exchange, isDue }) => {
+      if (args.ifDue && !isDue()) {
+        terminal.say('No reactivation is due.')
+        return exitCode.ok
+      }
       const before = keeper.license
       const outcome = await interruptible(signal => exchange.reactivate(server, { sessions, signal }))
       return tellOutcome(outcome, before, licensed.file, args.json, terminal)

@@ -10,6 +10,8 @@ import type { Meters } from './meters.ts'
 export const MAX_APPLICATIONS_TOLD = 128
 export const OTHER_APPLICATIONS = '_other'
 
+const reactivationOwners = ['daemon', 'systemd', 'off']
+
 /** What the metrics are read from at each scrape. Instants are milliseconds since the epoch. */
 export interface MetricsSource {
   readonly version: string
@@ -33,6 +35,7 @@ export interface MetricsSource {
     readonly reactivationDueAt: number | null
   }
   readonly reactivation: {
+    readonly owner: () => string
     readonly outcomes: Readonly<Record<string, number>>
     readonly view: () => { readonly lastSuccessAt: string | null; readonly failures: number }
   }
@@ -194,6 +197,18 @@ function addReactivation(exposition: Exposition, add: Sampled, { reactivation }:
     'Reactivations that came to an end since the start, by outcome, whoever asked for them.',
     ['outcome'],
     () => labelled('outcome', Object.entries(reactivation.outcomes)),
+  )
+  exposition.sampledGauge(
+    'reactivation_owner',
+    'Who reactivates from time to time: 1 for that one, 0 for the others.',
+    ['owner'],
+    () => {
+      const current = reactivation.owner()
+      return labelled(
+        'owner',
+        reactivationOwners.map(owner => [owner, owner === current ? 1 : 0]),
+      )
+    },
   )
   add.gauge(
     'reactivation_last_success_timestamp_seconds',

@@ -19,6 +19,8 @@ export interface Readiness {
 export interface OperationsOptions {
   readonly host: string
   readonly port: number
+  /** A socket that listens already, instead of host and port. */
+  readonly fd?: number | undefined
   readonly readiness: () => Readiness
   /** Loads what writes metrics, which a start should not wait for. */
   readonly loadMetrics: () => Promise<Render>
@@ -47,11 +49,11 @@ export class OperationsServer {
 
   /** Rejects with what the kernel said where it cannot listen; it can be tried again. */
   async listen(): Promise<void> {
-    const { host, port } = this.#options
+    const { host, port, fd } = this.#options
     const server = this.#server
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host, port }, () => {
+      server.listen(fd === undefined ? { host, port } : { fd }, () => {
         server.off('error', reject)
         resolve()
       })

@@ -95,10 +95,10 @@ export class Reactivator {
     })
   }
 
-  /** The daemon has nobody to ask where no server is configured. */
+  /** There is nobody to ask where no server is configured. */
   get owner(): Owner {
-    const { owner } = this.#config.reactivation
-    return owner === 'daemon' && this.#config.licensingServer.url === null ? 'off' : owner
+    const { reactivation, licensingServer } = this.#config
+    return licensingServer.url === null ? 'off' : reactivation.owner
   }
 
   get view(): ReactivationView {

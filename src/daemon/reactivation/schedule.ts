@@ -66,6 +66,19 @@ export function nextAttemptAt(question: Question): number | null {
   return afterAnswer(license, question)
 }
 
+/**
+ * Whether the next attempt is due, for whoever keeps no plan but comes again and again. `random` must stay the same
+ * until license or past change, or chance would always be on the early side.
+ */
+export function isDue(question: Question): boolean {
+  const { license, past, now } = question
+  const issuedAt = license === null ? 0 : Date.parse(license.issuedAt)
+  // As it was planned when something last happened: from now on, what is overdue would be put off each time.
+  const planned = Math.min(now, Math.max(past.attemptedAt ?? 0, issuedAt))
+  const at = nextAttemptAt({ ...question, now: planned })
+  return at !== null && at <= now
+}
+
 /** The whole interval, before chance shortens it. */
 export function intervalOf(
   license: Pick<License, 'reactivation'>,

@@ -49,6 +49,8 @@ t.test('a daemon that nobody has asked for anything', async t => {
     'license_state{state="active"}': 1,
     'releases_total{cause="orphan-timeout"}': 0,
     'reactivations_total{outcome="refreshed"}': 0,
+    'reactivation_owner{owner="off"}': 1,
+    'reactivation_owner{owner="systemd"}': 0,
   })) {
     const series = `sessiond_${name.replace('VERSION', process.versions.node)}`
     t.equal(figures.get(series), value, series)

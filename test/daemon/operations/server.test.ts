@@ -159,6 +159,7 @@ t.test('a port that is taken stops no daemon, and is tried again', async t => {
   const parts = {
     version: '0',
     config: () => site.config,
+    given: {},
     log: createLogger({ level: 'info', destination }),
     now: () => 0,
     counter: { inUse: 0, limit: 0, totals: { recentPeak: 0 } },

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   firstBackoffMs,
+  isDue,
   maxBackoffMs,
   maxRetryAfterMs,
   nextAttemptAt,
@@ -46,6 +47,36 @@ function ask(changes: Partial<Question> = {}): number | null {
     ...changes,
   })
 }
+
+t.test('whoever keeps no plan asks whether it is due', async t => {
+  const due = (changes: Partial<Question>) =>
+    isDue({
+      license: licenseOf({}),
+      urgent: false,
+      confirmedLicenseId: null,
+      past: nothing,
+      intervalMs: null,
+      now,
+      random: 0,
+      ...changes,
+    })
+  t.notOk(due({ license: null }))
+  t.notOk(due({}))
+  t.notOk(due({ now: now + 24 * hour - 1 }))
+  t.ok(due({ now: now + 24 * hour }), 'after the interval')
+  t.ok(due({ now: now + 300 * hour, random: 0.999 }), 'and it stays due, whatever chance says')
+  t.ok(due({ now: now + 20 * hour, random: 0.999 }), 'chance shortens the interval')
+  const failed: Past = { ...nothing, attemptedAt: now, failures: 1 }
+  t.notOk(due({ past: failed, random: 0.5, now: now + firstBackoffMs / 2 - 1 }))
+  t.ok(due({ past: failed, random: 0.5, now: now + firstBackoffMs / 2 }), 'after a pause')
+  const told: Past = { ...failed, retryAfterMs: hour }
+  t.notOk(due({ past: told, now: now + hour - 1 }), 'the server asked for more')
+  t.ok(due({ past: told, now: now + hour }))
+  const deactivated = licenseOf({ deactivated: true })
+  t.ok(due({ license: deactivated }), 'a deactivation waits to be confirmed')
+  t.notOk(due({ license: deactivated, confirmedLicenseId: deactivated.licenseId }))
+  t.ok(due({ past: failed, now: now - year }), 'a clock that was turned back delays nothing')
+})
 
 t.test('the interval is counted from the last answer, or from the date of issue', async t => {
   t.equal(ask(), now + 24 * hour)

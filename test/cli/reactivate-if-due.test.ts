@@ -1,0 +1,30 @@
+import t from 'tap'
+import { startCustomer } from './customer-site.ts'
+import { eventually } from './poll.ts'
+
+// The timer of systemd runs this every few minutes.
+t.setTimeout(120_000)
+
+t.test('a timer that comes often asks the server only when it is time', async t => {
+  const { vendor, site, ctl, keyFile } = await startCustomer(t)
+  t.match(await ctl('reactivate', '--if-due'), { code: 0, stderr: /^No reactivation is due\.$/m })
+  const { key } = await vendor.pool(100)
+  t.match(await ctl('activate', '--key-file', keyFile(key), '--sessions', '10'), { code: 0 })
+  t.match(await ctl('reactivate', '--if-due'), { code: 0, stderr: /^No reactivation is due\.$/m })
+
+  site.config.reactivation.intervalSeconds = 1
+  site.writeConfig()
+  const done = await eventually(
+    () => ctl('reactivate', '--if-due'),
+    ({ stderr }) => stderr.includes('Refreshed'),
+  )
+  t.match(done, { code: 0, stderr: /generation 2/ })
+})
+
+t.test('where licenses come by hand there is nothing to do, and no failure', async t => {
+  const { site, ctl } = await startCustomer(t)
+  site.config.licensingServer.url = null
+  site.writeConfig()
+  t.match(await ctl('reactivate', '--if-due'), { code: 0, stderr: /No licensing server is configured/ })
+  t.match(await ctl('reactivate'), { code: 1 }, 'whoever asks outright is told')
+})

@@ -1,0 +1,72 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TearDown } from '../support/site.ts'
+
+const script = join(import.meta.dirname, 'booted.sh')
+const project = join(import.meta.dirname, '../..')
+
+/** Where the project is in there. */
+export const installed = '/usr/lib/sessiond'
+
+/** Why a systemd of its own cannot be booted here; false where it can. */
+export function cannotBoot(): string | false {
+  if (process.getuid?.() !== 0) return 'only root may boot a systemd in namespaces'
+  const tools = ['unshare', 'nsenter', 'findmnt', 'ip', 'systemctl']
+  const missing = tools.filter(tool => spawnSync('which', [tool]).status !== 0)
+  if (missing.length > 0) return `${missing.join(', ')} is not on this machine`
+  const namespaces = ['--fork', '--pid', '--mount', '--uts', '--ipc', '--net', '--cgroup']
+  const trial = spawnSync('unshare', [...namespaces, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], {
+    encoding: 'utf8',
+  })
+  if (trial.status !== 0) return `namespaces are not allowed here: ${trial.stderr.trim()}`
+  const cgroups = spawnSync('findmnt', ['-rn', '-t', 'cgroup2', '-o', 'OPTIONS'], { encoding: 'utf8' })
+  return /(^|,)rw(,|$)/m.test(cgroups.stdout) ? false : 'there is no cgroup2 that could be written'
+}
+
+/** A machine that runs systemd, with this project installed as an operator would; gone with the test. */
+export class Booted {
+  readonly #folder: string
+  readonly #pid: string
+
+  constructor(t: TearDown) {
+    this.#folder = mkdtempSync(join(tmpdir(), 'sessiond-booted-'))
+    t.teardown(() => {
+      spawnSync(script, ['stop', this.#folder], { stdio: 'ignore' })
+      rmSync(this.#folder, { recursive: true, force: true })
+    })
+    const started = spawnSync(script, ['start', this.#folder, project], { encoding: 'utf8', timeout: 90_000 })
+    if (started.status !== 0) throw new Error(`systemd did not boot: ${started.stderr}${started.error ?? ''}`)
+    this.#pid = started.stdout.trim()
+  }
+
+  /** A file in there, as a path for a process out here. */
+  path(inside: string): string {
+    return `/proc/${this.#pid}/root${inside}`
+  }
+
+  /** Runs a command in there; what it printed. Fails where it fails. */
+  run(...command: string[]): string {
+    const { status, stdout, stderr } = this.attempt(...command)
+    if (status !== 0) throw new Error(`${command.join(' ')}: ${status} ${stdout}${stderr}`)
+    return stdout.trim()
+  }
+
+  attempt(...command: string[]): SpawnSyncReturns<string> {
+    return spawnSync(script, ['exec', this.#folder, ...command], { encoding: 'utf8', timeout: 60_000 })
+  }
+
+  shell(text: string): string {
+    return this.run('sh', '-ec', text)
+  }
+
+  /** A property of a unit. */
+  show(unit: string, property: string): string {
+    return this.run('systemctl', 'show', '--value', '-p', property, unit)
+  }
+
+  log(unit: string): string {
+    return this.run('journalctl', '-o', 'cat', '-u', unit)
+  }
+}
