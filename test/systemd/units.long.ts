@@ -1,31 +1,16 @@
 // The units under a real systemd, as docs/systemd.md has them installed.
 import { spawn } from 'node:child_process'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { SessionClient } from '../../src/client/index.ts'
 import { until } from '../support/until.ts'
-import { Booted, cannotBoot, installed } from './booted.ts'
+import { Booted, cannotBoot, install, installed, status } from './booted.ts'
 
 t.setTimeout(300_000)
 
 const socket = '/run/sessiond/sessiond.sock'
 const licenseFile = '/var/lib/sessiond/license.jws'
-
-/** The commands of docs/systemd.md, after what a package brings: programs, configuration, the vendor's root. */
-function install(booted: Booted): void {
-  booted.shell(`
-    ln -sf ${installed}/node_modules/node/bin/node /usr/local/bin/node
-    for name in sessiond sessionctl licensing-server; do ln -sf ${installed}/dist/cli/$name.cjs /usr/bin/$name; done
-    mkdir -p /etc/sessiond/trust
-    echo 'log: {level: debug}' >/etc/sessiond/sessiond.yaml
-    cp ${installed}/test/support/authority/trust/root.pem /etc/sessiond/trust`)
-  const document = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8')
-  const commands = /^## Install$.*?^```sh\n(.*?)^```$/ms.exec(document)![1]!
-  const [enable] = /systemctl enable.*$/m.exec(commands)!
-  // What the daemon does when it is there is the matter of the tests; here only that it is not there yet.
-  booted.shell(`cd ${installed}\n${commands.replace(enable, enable.replace(' sessiond.service', ''))}`)
-}
 
 /** Issues a license for the machine in there; gives its text. */
 function issue(booted: Booted, sessions: number): string {
@@ -42,10 +27,6 @@ function layDown(booted: Booted, text: string): void {
   const file = booted.path(licenseFile)
   writeFileSync(`${file}.new`, text, { mode: 0o644 })
   renameSync(`${file}.new`, file)
-}
-
-function status(booted: Booted): Record<string, unknown> {
-  return JSON.parse(booted.run('sessionctl', 'status', '--json'))
 }
 
 /** A call process that holds sessions all the time, and loses none. */
