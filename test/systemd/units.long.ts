@@ -210,6 +210,42 @@ async function units(t: Test): Promise<void> {
     await backWithSessions(booted, '0', 4)
   })
 
+  await t.test('TCP, where its socket is enabled, wants the token', async t => {
+    booted.shell(`
+      (umask 027; head -c 32 /dev/urandom | sha256sum | cut -c-64 >/etc/sessiond/token)
+      chgrp sessiond /etc/sessiond/token
+      systemctl enable sessiond-tcp.socket
+      systemctl restart sessiond`)
+    await backWithSessions(booted, '0', 4)
+    const knock = (headers: string) =>
+      booted.shell(`node -e "
+        const { request } = require('node:http')
+        const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
+        const more = { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'Sec-WebSocket-Protocol': 'sessiond.v1' }
+        const token = require('node:fs').readFileSync('/etc/sessiond/token', 'utf8').trim()
+        const end = ({ statusCode }) => { console.log(statusCode); process.exit() }
+        request({ port: 7788, headers: { ...upgrade, ...more, ${headers} } }).on('response', end).on('upgrade', end).end()"`)
+    t.equal(knock("Authorization: 'Bearer ' + token"), '101')
+    t.equal(knock("Authorization: 'Bearer of another'"), '401')
+  })
+
+  await t.test('without the library for datagrams, systemd-notify speaks for it', async t => {
+    const folder = '/run/systemd/system/sessiond.service.d'
+    booted.shell(`
+      mkdir -p ${folder} && cp ${installed}/systemd/drop-ins/spawned-notify.conf ${folder}
+      printf '[Service]\\nWatchdogSec=2s\\nInaccessiblePaths=${installed}/node_modules/node-unix-socket\\n' >${folder}/without.conf
+      systemctl daemon-reload
+      systemctl restart sessiond`)
+    await backWithSessions(booted, '0', 4)
+    const pid = booted.show('sessiond', 'MainPID')
+    t.match(booted.log('sessiond'), 'systemd is told of start, reload and stop alone')
+    t.match(booted.show('sessiond', 'StatusText'), /^4 of 20 sessions in use/)
+    const again = 'systemctl reload sessiond; sleep 4; systemctl show --value -p MainPID sessiond'
+    t.equal(booted.shell(again), pid, 'nobody waits for signs of life')
+    booted.shell(`rm -r ${folder} && systemctl daemon-reload && systemctl restart sessiond`)
+    await backWithSessions(booted, '0', 4)
+  })
+
   t.strictSame(lost, [], 'in all of that')
 }
 
