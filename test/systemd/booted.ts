@@ -1,5 +1,5 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TearDown } from '../support/site.ts'
@@ -69,4 +69,24 @@ export class Booted {
   log(unit: string): string {
     return this.run('journalctl', '-o', 'cat', '-u', unit)
   }
+}
+
+/** The commands of docs/systemd.md, after what a package brings: programs, configuration, the vendor's root. */
+export function install(booted: Booted): void {
+  booted.shell(`
+    ln -sf ${installed}/node_modules/node/bin/node /usr/local/bin/node
+    for name in sessiond sessionctl licensing-server; do ln -sf ${installed}/dist/cli/$name.cjs /usr/bin/$name; done
+    mkdir -p /etc/sessiond/trust
+    echo 'log: {level: debug}' >/etc/sessiond/sessiond.yaml
+    cp ${installed}/test/support/authority/trust/root.pem /etc/sessiond/trust`)
+  const document = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8')
+  const commands = /^## Install$.*?^```sh\n(.*?)^```$/ms.exec(document)![1]!
+  const [enable] = /systemctl enable.*$/m.exec(commands)!
+  // What the daemon does when it is there is the matter of the tests; here only that it can be.
+  booted.shell(`cd ${installed}\n${commands.replace(enable, enable.replace(' sessiond.service', ''))}`)
+}
+
+/** What the daemon in there says of itself. */
+export function status(booted: Booted): Record<string, unknown> {
+  return JSON.parse(booted.run('sessionctl', 'status', '--json'))
 }

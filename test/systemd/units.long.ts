@@ -1,31 +1,16 @@
 // The units under a real systemd, as docs/systemd.md has them installed.
 import { spawn } from 'node:child_process'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { SessionClient } from '../../src/client/index.ts'
 import { until } from '../support/until.ts'
-import { Booted, cannotBoot, installed } from './booted.ts'
+import { Booted, cannotBoot, install, installed, status } from './booted.ts'
 
 t.setTimeout(300_000)
 
 const socket = '/run/sessiond/sessiond.sock'
 const licenseFile = '/var/lib/sessiond/license.jws'
-
-/** The commands of docs/systemd.md, after what a package brings: programs, configuration, the vendor's root. */
-function install(booted: Booted): void {
-  booted.shell(`
-    ln -sf ${installed}/node_modules/node/bin/node /usr/local/bin/node
-    for name in sessiond sessionctl licensing-server; do ln -sf ${installed}/dist/cli/$name.cjs /usr/bin/$name; done
-    mkdir -p /etc/sessiond/trust
-    echo 'log: {level: debug}' >/etc/sessiond/sessiond.yaml
-    cp ${installed}/test/support/authority/trust/root.pem /etc/sessiond/trust`)
-  const document = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8')
-  const commands = /^## Install$.*?^```sh\n(.*?)^```$/ms.exec(document)![1]!
-  const [enable] = /systemctl enable.*$/m.exec(commands)!
-  // What the daemon does when it is there is the matter of the tests; here only that it is not there yet.
-  booted.shell(`cd ${installed}\n${commands.replace(enable, enable.replace(' sessiond.service', ''))}`)
-}
 
 /** Issues a license for the machine in there; gives its text. */
 function issue(booted: Booted, sessions: number): string {
@@ -42,10 +27,6 @@ function layDown(booted: Booted, text: string): void {
   const file = booted.path(licenseFile)
   writeFileSync(`${file}.new`, text, { mode: 0o644 })
   renameSync(`${file}.new`, file)
-}
-
-function status(booted: Booted): Record<string, unknown> {
-  return JSON.parse(booted.run('sessionctl', 'status', '--json'))
 }
 
 /** A call process that holds sessions all the time, and loses none. */
@@ -226,6 +207,42 @@ async function units(t: Test): Promise<void> {
     t.equal(booted.show('sessiond', 'Result'), 'success')
     t.notOk(booted.attempt('test', '-e', socket).status === 0)
     booted.run('systemctl', 'start', 'sessiond.service')
+    await backWithSessions(booted, '0', 4)
+  })
+
+  await t.test('TCP, where its socket is enabled, wants the token', async t => {
+    booted.shell(`
+      (umask 027; head -c 32 /dev/urandom | sha256sum | cut -c-64 >/etc/sessiond/token)
+      chgrp sessiond /etc/sessiond/token
+      systemctl enable sessiond-tcp.socket
+      systemctl restart sessiond`)
+    await backWithSessions(booted, '0', 4)
+    const knock = (headers: string) =>
+      booted.shell(`node -e "
+        const { request } = require('node:http')
+        const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' }
+        const more = { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'Sec-WebSocket-Protocol': 'sessiond.v1' }
+        const token = require('node:fs').readFileSync('/etc/sessiond/token', 'utf8').trim()
+        const end = ({ statusCode }) => { console.log(statusCode); process.exit() }
+        request({ port: 7788, headers: { ...upgrade, ...more, ${headers} } }).on('response', end).on('upgrade', end).end()"`)
+    t.equal(knock("Authorization: 'Bearer ' + token"), '101')
+    t.equal(knock("Authorization: 'Bearer of another'"), '401')
+  })
+
+  await t.test('without the library for datagrams, systemd-notify speaks for it', async t => {
+    const folder = '/run/systemd/system/sessiond.service.d'
+    booted.shell(`
+      mkdir -p ${folder} && cp ${installed}/systemd/drop-ins/spawned-notify.conf ${folder}
+      printf '[Service]\\nWatchdogSec=2s\\nInaccessiblePaths=${installed}/node_modules/node-unix-socket\\n' >${folder}/without.conf
+      systemctl daemon-reload
+      systemctl restart sessiond`)
+    await backWithSessions(booted, '0', 4)
+    const pid = booted.show('sessiond', 'MainPID')
+    t.match(booted.log('sessiond'), 'systemd is told of start, reload and stop alone')
+    t.match(booted.show('sessiond', 'StatusText'), /^4 of 20 sessions in use/)
+    const again = 'systemctl reload sessiond; sleep 4; systemctl show --value -p MainPID sessiond'
+    t.equal(booted.shell(again), pid, 'nobody waits for signs of life')
+    booted.shell(`rm -r ${folder} && systemctl daemon-reload && systemctl restart sessiond`)
     await backWithSessions(booted, '0', 4)
   })
 
