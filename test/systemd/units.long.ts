@@ -125,6 +125,10 @@ async function units(t: Test): Promise<void> {
     const pid = booted.show('sessiond', 'MainPID')
     const network = (process: string) => booted.run('readlink', `/proc/${process}/ns/net`)
     t.not(network(pid), network('1'))
+    booted.attempt('ip', 'link', 'add', 'other', 'type', 'dummy')
+    const interfaces = booted.run('ls', '/sys/class/net')
+    const seen = booted.run('nsenter', '--mount', `--target=${pid}`, 'ls', '/sys/class/net')
+    t.equal(seen, interfaces, 'the interfaces of the machine are part of its fingerprint')
     const scrape = `fetch('http://127.0.0.1:7789/metrics').then(r => r.text()).then(console.log)`
     t.match(booted.run('node', '-e', scrape), /^sessiond_reactivation_owner\{owner="off"\} 1$/m)
   })
