@@ -9,7 +9,7 @@ const MAX_BYTES_PER_UNIT = 3
 
 /**
  * Where the frames of one turn are put together, so that each connection gets one write a turn. In a `ws`
- * server the write for each message is what costs most (see docs/performance.md).
+ * server the write for each message is what costs most.
  *
  * The memory is used again in the next turn, unless the kernel did not take all of it at once.
  */
