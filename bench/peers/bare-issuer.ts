@@ -52,13 +52,13 @@ async function answer(body: Buffer): Promise<string> {
   const { jwk } = JSON.parse(Buffer.from(header, 'base64url').toString())
   const { installationId } = JSON.parse(Buffer.from(payload, 'base64url').toString())
   const machine = { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' } as const
-  const isHis = verify(
+  const holds = verify(
     'sha256',
     Buffer.from(`${header}.${payload}`),
     machine,
     Buffer.from(signature, 'base64url'),
   )
-  if (!isHis) throw new Error('the signature does not hold')
+  if (!holds) throw new Error('the signature does not hold')
   const license = `${content}.${(await signInPool(content)).toString('base64url')}`
   await writer.add({ id: installationId, license: license.slice(-1700) })
   return JSON.stringify({ license, licenseId: randomUUID(), installationId })

@@ -170,6 +170,7 @@ async function units(t: Test): Promise<void> {
     await backWithSessions(booted, before, 4)
     t.equal((await stop()).refused, 0)
     t.match(booted.log('sessiond'), 'Watchdog timeout')
+    // Longer than the watchdog waits: that nothing happens has no end to wait for.
     await new Promise(resolve => setTimeout(resolve, 3000))
     t.not(booted.show('sessiond', 'MainPID'), '0', 'while it lives, it is left alone')
     t.equal(booted.show('sessiond', 'NRestarts'), '1')
