@@ -55,6 +55,8 @@ export class Connection {
   /** The socket below the WebSocket, for one write of many frames. */
   readonly socket: Duplex
   readonly local: boolean
+  /** Whether it came by the operators' socket. */
+  readonly isOperator: boolean
   authenticated: boolean
   /** Whom it speaks for, from its first request on. */
   client: Client | null = null
@@ -73,11 +75,12 @@ export class Connection {
   constructor(
     ws: WebSocket,
     socket: Duplex,
-    settings: { local: boolean; authenticated: boolean; seal: TokenSealer },
+    settings: { local: boolean; isOperator: boolean; authenticated: boolean; seal: TokenSealer },
   ) {
     this.ws = ws
     this.socket = socket
     this.local = settings.local
+    this.isOperator = settings.isOperator
     this.authenticated = settings.authenticated
     this.#seal = settings.seal
   }

@@ -28,7 +28,7 @@ export interface GatewayEvents {
   fault(error: unknown): void
 }
 
-export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bounds'> {
+export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bounds' | 'notifyEnded'> {
   readonly bounds: () => GatewayBounds
   /** Monotonic milliseconds. */
   readonly now: () => number
@@ -44,7 +44,12 @@ export interface ListenerSettings {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
   /** False for listeners beyond loopback, whose peers may vanish without a word and are pinged. */
   readonly local: boolean
+  /** True for the socket of operators: who may connect to it may see and release every session. */
+  readonly isOperators?: boolean
 }
+
+/** So that operators get in also where calls have taken every connection. */
+const MAX_OPERATORS = 16
 
 /**
  * The connections: reads their frames, has the requests carried out, and lets the replies leave when the turn
@@ -56,12 +61,17 @@ export class Gateway {
   readonly #turn: Turn
   readonly #connections = new Set<Connection>()
   readonly #byClient = new Map<Client, Connection>()
+  #operators = 0
   #pinger: NodeJS.Timeout | null = null
   #closing = false
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#requests = new Requests({ ...options, onAttached: (...change) => this.#attached(...change) })
+    this.#requests = new Requests({
+      ...options,
+      onAttached: (...change) => this.#attached(...change),
+      notifyEnded: ended => this.notifyEnded(ended),
+    })
     const { now, commit } = options
     this.#turn = new Turn({
       now,
@@ -87,8 +97,8 @@ export class Gateway {
       door: settings.door,
       tls: settings.tls,
       maxFrameBytes: bounds().maxFrameBytes,
-      hasRoom: () => !this.#closing && this.#connections.size < bounds().maxConnections,
-      onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings.local, authenticated),
+      hasRoom: () => !this.#closing && this.#hasRoom(settings.isOperators === true),
+      onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings, authenticated),
       onRefused: code => events.handshakeRefused(code),
     })
   }
@@ -133,9 +143,21 @@ export class Gateway {
     clearTimeout(cutOff)
   }
 
-  #open(ws: WebSocket, socket: Duplex, local: boolean, authenticated: boolean): void {
-    const connection = new Connection(ws, socket, { local, authenticated, seal: this.#options.seal })
+  #hasRoom(isOperators: boolean): boolean {
+    if (isOperators) return this.#operators < MAX_OPERATORS
+    return this.#connections.size - this.#operators < this.#options.bounds().maxConnections
+  }
+
+  #open(
+    ws: WebSocket,
+    socket: Duplex,
+    { local, isOperators: isOperator = false }: ListenerSettings,
+    authenticated: boolean,
+  ): void {
+    const { seal } = this.#options
+    const connection = new Connection(ws, socket, { local, isOperator, authenticated, seal })
     this.#connections.add(connection)
+    if (isOperator) this.#operators++
     ws.on('message', (data, isBinary) => this.#receive(connection, data as Buffer, isBinary))
     ws.on('close', () => this.#closed(connection))
     ws.on('error', error =>
@@ -207,6 +229,7 @@ export class Gateway {
   #closed(connection: Connection): void {
     connection.open = false
     this.#connections.delete(connection)
+    if (connection.isOperator) this.#operators--
     if (connection.authenticationTimer !== null) clearTimeout(connection.authenticationTimer)
     const { client } = connection
     if (client === null) return
