@@ -18,8 +18,9 @@ export class Screen {
     }
   }
 
+  /** A terminal that does not know its size says 0. */
   get columns(): number {
-    return process.stdout.columns ?? 80
+    return process.stdout.columns || 80
   }
 
   enter(): void {
@@ -33,7 +34,7 @@ export class Screen {
 
   draw(lines: readonly string[]): void {
     this.#lines = lines
-    const rows = Math.max(1, (process.stdout.rows ?? 24) - 1)
+    const rows = Math.max(1, (process.stdout.rows || 24) - 1)
     const shown = lines.slice(0, rows).map(line => `${this.#fit(line)}${ESC}[K`)
     process.stdout.write(`${ESC}[H${shown.join('\r\n')}${ESC}[J`)
   }
