@@ -183,7 +183,7 @@ t.test('a license is simulated, and an earlier one put back where it is still va
     licenses.map(({ problem }: { problem: string }) => problem),
     ['license-superseded', 'license-superseded', 'license-superseded', null, null],
   )
-  t.match((await ctl('license', 'history')).stdout, /superseded\n[^]*could be again\n[^]*in force$/m)
+  t.match((await ctl('license', 'history')).stdout, /superseded\n[\s\S]*could be again\n[\s\S]*in force$/m)
 })
 
 t.test('a repair is rehearsed', async t => {
@@ -235,7 +235,7 @@ t.test('the doctor says what is wrong, and what mends it', async t => {
   t.match(await json('doctor'), { healthy: true })
 
   writeFileSync(config, 'listen: {unix: {pth: x}}\n')
-  t.match(await ctl('doctor'), { code: 3, stdout: /^FAILED +config [^]*pth/ })
+  t.match(await ctl('doctor'), { code: 3, stdout: /^FAILED +config [\s\S]*pth/ })
 })
 
 t.test('each program completes itself in bash and zsh', async t => {
