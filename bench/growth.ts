@@ -90,8 +90,8 @@ export async function measureRestart(
       await holders.holdUntil(count, server.socket, PER_CONNECTION)
       for (let round = 0; round < rounds; round++) {
         onProgress(`restart with ${count} sessions: round ${round + 1} of ${rounds}`)
-        const granted = grantAgain(server.socket)
-        const [next, ms] = await Promise.all([server.restart(), granted])
+        const last = await RawClient.open({ path: server.socket })
+        const [next, ms] = await Promise.all([server.restart(), grantAgain(server.socket, last)])
         server = next
         times[index]!.push(ms)
       }
@@ -107,9 +107,8 @@ export async function measureRestart(
   }))
 }
 
-/** Asks until somebody grants: the one that runs now is killed at once. */
-async function grantAgain(path: string): Promise<number> {
-  const last = await RawClient.open({ path })
+/** Asks until somebody grants, from when the connection to the one that is killed ends. */
+async function grantAgain(path: string, last: RawClient): Promise<number> {
   await last.closed
   const beganAt = performance.now()
   for (;;) {
@@ -120,7 +119,8 @@ async function grantAgain(path: string): Promise<number> {
       await client.cut()
       return ms
     } catch (error) {
-      if (!['ECONNREFUSED', 'ECONNRESET', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      if (!['ECONNREFUSED', 'ECONNRESET', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error
       await new Promise(resolve => setTimeout(resolve, TRY_EVERY_MS))
     }
   }
