@@ -117,6 +117,37 @@ t.test('guessing of keys is slowed and counted, and hurts nobody else', async t 
     t.notOk(log.includes(secret) || log.includes(secret.replaceAll('-', '')))
 })
 
+t.test('guesses that come all at once are not all looked at, and right keys are no guesses', async t => {
+  const site = await startSite(t, {
+    limits: { perAddress: ample, perKey: ample, wrongKeys: { burst: 3, perHour: 1 } },
+    listen: { trustedProxies: ['127.0.0.1'] },
+  })
+  const { key } = await site.vendor.pool(100)
+  const [guesser, owner] = ['192.0.2.66', '192.0.2.1'].map(address => ({ 'x-forwarded-for': address }))
+  const guesses = await Promise.all((await strangeKeys(12)).map(guess => activate(site, guess, guesser)))
+  const codes = guesses.map(({ body }) => body.code)
+  t.equal(codes.filter(code => code === 'installation-key-unknown').length, 3)
+  t.equal(guesses.filter(({ status }) => status === 429).length, 9)
+  t.equal((await activate(site, key, guesser)).body.code, 'too-many-wrong-keys')
+
+  const right = await Promise.all(Array.from({ length: 12 }, () => activate(site, key, owner)))
+  t.ok(right.some(({ status }) => status === 200))
+  for (const { status, body, headers } of right.filter(({ status }) => status !== 200)) {
+    t.match({ status, code: body.code }, { status: 429, code: 'too-many-requests' })
+    t.equal(headers.get('retry-after'), '1', 'whoever shares the address is let in soon')
+  }
+  for (let n = 0; n < 4; n++) t.equal((await activate(site, key, owner)).status, 200, 'none was counted')
+})
+
+t.test('one key has one count, however it is typed', async t => {
+  const site = await startSite(t, { limits: { perKey: none } })
+  const { key } = await site.vendor.pool(10)
+  t.equal((await activate(site, key)).status, 200)
+  for (const one of ['I', 'l']) {
+    t.equal((await activate(site, one + key.slice(1))).body.code, 'too-many-requests', `1 typed as ${one}`)
+  }
+})
+
 t.test('a mistyped key is no guess', async t => {
   const site = await startSite(t, { limits: { wrongKeys: none } })
   for (let n = 0; n < 3; n++) t.equal((await activate(site, '1ABCD')).body.code, 'installation-key-malformed')
