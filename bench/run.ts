@@ -8,7 +8,14 @@ import { disturb } from './disturbances.ts'
 import { buildGenerator, type Measurement, runLoad } from './load.ts'
 import { type Row, rowOf, tableOf } from './report.ts'
 import { type Peer, SCENARIOS, type Scenario, type ServerName } from './scenarios.ts'
-import { isInstalled, type Server, startEcho, startRedis, startSessiond } from './servers.ts'
+import {
+  isInstalled,
+  type Server,
+  startBareCounter,
+  startEcho,
+  startRedis,
+  startSessiond,
+} from './servers.ts'
 
 /** More than any load of ours holds at once: the limit is checked, and not met. */
 const SESSIONS = 100_000
@@ -48,44 +55,69 @@ for (const program of ['cc', 'taskset']) {
 
 const directory = mkdtempSync(join(tmpdir(), 'sessiond-bench-'))
 const generator = buildGenerator(directory)
-const servers = await startAll()
 try {
+  if (!isInstalled('redis-server')) {
+    process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
+  }
   const rows: Row[] = []
-  for (const scenario of scenarios) rows.push(...(await measure(scenario)))
+  for (const scenario of scenarios) rows.push(...(await withServers(scenario, measure)))
   process.stdout.write(`${tableOf(rows)}\n`)
   if (args.compare) process.stdout.write(`\n${compare(rows, readBaseline())}\n`)
   if (args.keep) writeBaseline(rows)
   if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report(rows), null, 2)}\n`)
 } finally {
-  await Promise.all([...servers.values()].map(server => server.stop()))
   rmSync(directory, { recursive: true, force: true })
 }
 
-async function startAll(): Promise<Map<ServerName, Server>> {
-  const started: (Server | null)[] = [
-    await startEcho('ws-echo', directory),
-    await startEcho('net-echo', directory),
-    await startRedis(directory, false),
-    await startRedis(directory, true),
-    await startSessiond(directory, SESSIONS, 'sessiond'),
-    await startSessiond(directory, 1, 'sessiond-full'),
-  ]
-  const running = started.filter(server => server !== null)
-  if (!running.some(({ protocol }) => protocol === 'redis')) {
-    process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
+type Servers = ReadonlyMap<ServerName, Server>
+
+/** Nobody else runs beside those that a scenario measures. */
+async function withServers(
+  scenario: Scenario,
+  act: (scenario: Scenario, servers: Servers) => Promise<Row[]>,
+): Promise<Row[]> {
+  const servers = new Map<ServerName, Server>()
+  try {
+    for (const name of new Set(scenario.peers.map(({ server }) => server))) {
+      const server = await startServer(name)
+      if (server !== null) servers.set(name, server)
+    }
+    return await act(scenario, servers)
+  } finally {
+    await Promise.all([...servers.values()].map(server => server.stop()))
   }
-  return new Map(running.map(server => [server.name as ServerName, server]))
+}
+
+async function startServer(name: ServerName): Promise<Server | null> {
+  switch (name) {
+    case 'ws-echo':
+    case 'net-echo':
+      return startEcho(name, directory)
+    case 'redis':
+    case 'redis-aof':
+      return startRedis(directory, name === 'redis-aof')
+    case 'bare-counter':
+      return startBareCounter(directory, SESSIONS)
+    case 'sessiond':
+      return startSessiond({ name, sessions: SESSIONS })
+    case 'sessiond-full':
+      return startSessiond({ name, sessions: 1 })
+    case 'sources':
+    case 'without-journal':
+    case 'without-checkpoints':
+      return startSessiond({ name, sessions: SESSIONS, variant: name })
+  }
 }
 
 /** All peers once a round, so that whatever else the machine does falls on all of them. */
-async function measure(scenario: Scenario): Promise<Row[]> {
+async function measure(scenario: Scenario, servers: Servers): Promise<Row[]> {
   const measured = new Map<string, Measurement[]>()
   for (let round = 0; round < rounds; round++) {
     for (const peer of scenario.peers) {
       const server = servers.get(peer.server)
       if (server === undefined) continue
       progress(`${scenario.name}: round ${round + 1} of ${rounds}, ${nameOf(peer)}`)
-      const calm = peer.disturbance === undefined ? null : disturb(server, peer.disturbance)
+      const calm = peer.disturbance === undefined ? null : await disturb(server, peer.disturbance)
       const result = await runLoad(generator, server, peer.load ?? scenario.load, time)
       await calm?.()
       measured.set(nameOf(peer), [...(measured.get(nameOf(peer)) ?? []), result])
