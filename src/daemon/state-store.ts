@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../errors.ts'
-import { makeOwnFile } from '../write-file.ts'
+import { makeOwnFile, makePrivateFile } from '../write-file.ts'
 import { type AuditActor, type AuditDraft, thisProcess } from './audit/event.ts'
 import { AUDIT_SCHEMA, AuditTrail } from './audit/trail.ts'
 import { setFileAside } from './set-aside.ts'
@@ -165,6 +165,8 @@ export class StateStore {
 
 function open(path: string): Database.Database {
   makeOwnFile(path)
+  // In it is the key that signs tokens.
+  makePrivateFile(path)
   const db = new Database(path, { timeout: 1000 })
   try {
     db.pragma('journal_mode = WAL')
