@@ -74,6 +74,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     onAcquires: (count, beganAt) => answered.push([count, beganAt]),
     events: {
       handshakeRefused: () => undefined,
+      acceptFailed: () => undefined,
       connectionClosed: () => undefined,
       fault: error => faults.push(error),
     },
