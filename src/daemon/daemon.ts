@@ -14,7 +14,7 @@ import { listenForClients, listenForOperators } from './listen.ts'
 import type { Logger } from './log.ts'
 import { createNonces } from './nonces.ts'
 import { Observation } from './observation.ts'
-import { endOverdue } from './overdue.ts'
+import { Overdue } from './overdue.ts'
 import { openParts, type Parts, type Start } from './parts.ts'
 import { watchProcess } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
@@ -29,7 +29,7 @@ const LOOK_EVERY_MS = 1000
 const ADVANCE_EVERY_MS = 60_000
 const LOG_SAME_EVERY_MS = 10_000
 
-/** How long clients may take to answer the close frame at the stop. */
+/** For clients to answer the close frame at the stop. */
 const CLOSE_GRACE_MS = 1000
 
 /**
@@ -57,6 +57,7 @@ class Daemon implements RunningDaemon {
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
+  readonly #overdue = new Overdue(watchProcess)
   readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
@@ -111,6 +112,7 @@ class Daemon implements RunningDaemon {
       seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
+        acceptFailed: error => this.#warn('not accepted', { error }, 'A connection could not be accepted.'),
         connectionClosed: (cause, client) =>
           this.#warn(`closed ${cause}`, { cause, client }, 'A connection was closed.'),
         fault: error =>
@@ -139,8 +141,7 @@ class Daemon implements RunningDaemon {
   }
 
   async listen(): Promise<void> {
-    const { listen } = this.#config
-    const { given } = this.#parts
+    const [{ listen }, { given }] = [this.#config, this.#parts]
     this.#readAccessToken(listen)
     const makeServer = this.#gateway.createServer.bind(this.#gateway)
     const where = await listenForClients(listen, given, () => this.#accessToken, makeServer, this.#servers)
@@ -226,10 +227,10 @@ class Daemon implements RunningDaemon {
   }
 
   #expire(): void {
-    const { ended, leaked: sessions } = endOverdue(this.#counter, monotonicNow(), watchProcess)
+    const { ended, leaked: sessions } = this.#overdue.end(this.#counter, monotonicNow())
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)
-    const told = 'Sessions of a lost connection were not resumed in time; they are free again.'
+    const told = 'Sessions were not resumed in time; they are free again.'
     if (sessions > 0) this.#warn('leaked', { sessions }, told)
   }
 

@@ -87,6 +87,7 @@ const ADAPTER_EXCEPTIONS: Record<string, string> = {
   'databases > audit': 'the type of who changes the state',
   'databases > journal': 'wiring of the two databases: opens them and logs what becomes of them',
   'databases > state-store': 'wiring of the two databases',
+  'journal > memory-copy': 'how SQLite keeps what it has, which concerns both databases',
   'journal > set-aside': 'both databases move a file that cannot be used out of the way, and keep as many',
   'state-store > set-aside': 'as the journal',
   'license > machine': 'a license is judged against the facts and the key of this machine',

@@ -23,6 +23,8 @@ export interface GatewayBounds {
 /** What the operator may hear of connections. Nothing here comes once per session. */
 export interface GatewayEvents {
   handshakeRefused(code: string): void
+  /** Somebody could not be let in for want of something, as of a file descriptor. */
+  acceptFailed(error: Error): void
   connectionClosed(cause: string, label: string | null): void
   /** A fault of the daemon itself while it carried out a frame; its connection is closed. */
   fault(error: unknown): void
@@ -90,7 +92,7 @@ export class Gateway {
   createServer(settings: ListenerSettings): Server {
     const { bounds, events } = this.#options
     if (!settings.local && this.#pinger === null) {
-      this.#pinger = setInterval(() => this.#ping(), bounds().pingIntervalMs)
+      this.#pinger = setInterval(() => afterInput(() => this.#ping()), bounds().pingIntervalMs)
       this.#pinger.unref()
     }
     return createListener({
@@ -100,6 +102,7 @@ export class Gateway {
       hasRoom: () => !this.#closing && this.#hasRoom(settings.isOperators === true),
       onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings, authenticated),
       onRefused: code => events.handshakeRefused(code),
+      onTrouble: error => events.acceptFailed(error),
     })
   }
 
@@ -170,7 +173,9 @@ export class Gateway {
     if (authenticated) return
     const { authenticationTimeoutMs } = this.#options.bounds()
     connection.authenticationTimer = setTimeout(() => {
-      if (!connection.authenticated) this.#end(connection, 'unauthenticated')
+      afterInput(() => {
+        if (!connection.authenticated && connection.open) this.#end(connection, 'unauthenticated')
+      })
     }, authenticationTimeoutMs)
   }
 
@@ -246,6 +251,7 @@ export class Gateway {
     this.#options.events.connectionClosed(cause, label(connection))
   }
 
+  /** Ends those that gave no sign of life since the last ping, and asks all others for one. */
   #ping(): void {
     for (const connection of this.#connections) {
       if (connection.local) continue
@@ -256,6 +262,14 @@ export class Gateway {
       }
     }
   }
+}
+
+/**
+ * Where the process stood still, timers run before anything is read, and what a peer said in time is still in its
+ * socket. So whoever judges a peer by its silence reads first: immediates come after the sockets.
+ */
+function afterInput(judge: () => void): void {
+  setImmediate(judge)
 }
 
 function label(connection: Connection): string | null {

@@ -76,6 +76,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     onAcquires: (count, beganAt) => answered.push([count, beganAt]),
     events: {
       handshakeRefused: () => undefined,
+      acceptFailed: () => undefined,
       connectionClosed: () => undefined,
       fault: error => faults.push(error),
     },
