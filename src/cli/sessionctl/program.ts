@@ -8,7 +8,7 @@ import { license } from './license.ts'
 import { reactivate } from './reactivate.ts'
 import { status } from './status.ts'
 
-const program: ProgramSpec = {
+export const program: ProgramSpec = {
   name: 'sessionctl',
   describe: "The operator's command line: shows and serves the daemon of this machine.",
   commands: [status, hold, license, fingerprint, activate, reactivate],
