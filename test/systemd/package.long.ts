@@ -26,14 +26,14 @@ function fileOf(name: string, version: string): string {
 }
 
 function stateOf(booted: Booted, name: string): string {
-  const { stdout } = booted.attempt('dpkg-query', '-W', '-f', '${db:Status-Abbrev}', name)
-  return stdout.trim()
+  const { stdout } = booted.attempt('dpkg', '-l', name)
+  return /^[a-z]{2}(?= )/m.exec(stdout)?.[0] ?? ''
 }
 
 /** A vendor's license, made in there by the package of the vendor. */
 function license(booted: Booted, sessions: number): void {
   booted.shell(`
-    dpkg -i ${fileOf('licensing-server', '0.1.0')} >&2
+    dpkg --force-unsafe-io -i ${fileOf('licensing-server', '0.1.0')} >&2
     cd /root
     [ -d authority ] || licensing-server init --dir authority --organization Example >&2
     cp authority/trust/*.pem /etc/sessiond/trust/
@@ -47,7 +47,7 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
   const booted = new Booted(t, { folder: packages, place: '/mnt', system })
 
   await t.test('installed, it waits for its first client', async t => {
-    booted.run('dpkg', '-i', fileOf('sessiond', '0.1.0'))
+    booted.run('dpkg', '--force-unsafe-io', '-i', fileOf('sessiond', '0.1.0'))
     for (const unit of [
       'sessiond.socket',
       'sessiond-operations.socket',
@@ -69,7 +69,7 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
     t.equal(booted.run('dpkg', '--verify', 'sessiond'), '', 'every file is as it was packed')
   })
 
-  await t.test('systemd finds no fault in the units, manual pages included', async t => {
+  await t.test('systemd finds no fault in the units', async t => {
     const {
       status: code,
       stdout,
@@ -95,7 +95,7 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
     for (const key of ['a', 'b', 'c']) t.match(await client.acquire({ key }), { granted: true })
     const before = booted.show('sessiond', 'MainPID')
     const stop = knocking(booted.path(socket))
-    booted.run('dpkg', '-i', fileOf('sessiond', '0.1.1'))
+    booted.run('dpkg', '--force-unsafe-io', '-i', fileOf('sessiond', '0.1.1'))
     await until('another daemon has all sessions', () => {
       if (['0', before].includes(booted.show('sessiond', 'MainPID'))) return false
       const { inUse, orphaned } = status(booted)
@@ -111,7 +111,11 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
     t.match(await client.acquire({ key: 'd' }), { granted: true })
   })
 
-  if (system === 'trixie') await t.test('a reload that systemd waits for', t => notifyReload(t, booted))
+  // What dpkg does, does not depend on the version of systemd.
+  if (system === 'trixie') {
+    await t.test('a reload that systemd waits for, and a network of its own', t => notifyReload(t, booted))
+    return
+  }
 
   await t.test('removed, it runs no more and its state stays; installed again, it is licensed', async t => {
     booted.run('dpkg', '-r', 'sessiond')
@@ -120,20 +124,20 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
     t.not(booted.attempt('test', '-e', socket).status, 0)
     t.equal(existsSync(booted.path('/usr/lib/sessiond')), false)
     booted.run('test', '-s', '/var/lib/sessiond/license.jws')
-    booted.run('dpkg', '-i', fileOf('sessiond', '0.1.1'))
+    booted.run('dpkg', '--force-unsafe-io', '-i', fileOf('sessiond', '0.1.1'))
     t.match(status(booted), { limit: 10, license: { state: 'active' } })
     t.match(booted.run('grep', 'resumeWindowMs', '/etc/sessiond/sessiond.yaml'), '40000')
   })
 
   await t.test('purged, nothing is left but the user', async t => {
     booted.run('dpkg', '-P', 'sessiond')
-    t.equal(stateOf(booted, 'sessiond'), '')
-    const left = booted.shell(
-      'find / -xdev \\( -path /proc -o -path /sys \\) -prune -o -name "*sessiond*" -print',
-    )
-    const expected = /^(\/mnt.*|\/(usr\/share|tmp|root|work|home|var\/(cache|tmp))\/.*)$/
+    t.match(stateOf(booted, 'sessiond'), /^(un)?$/)
+    const places = '/etc /run /usr/bin /usr/lib /usr/share /var/lib /var/cache'
+    const left = booted.shell(`find ${places} -xdev -name "*sessiond*"`)
+    // It holds roots for tests like this one.
+    const others = /^\/var\/cache\/sessiond-test(\/|$)/
     t.strictSame(
-      left.split('\n').filter(path => path !== '' && !expected.test(path)),
+      left.split('\n').filter(path => path !== '' && !others.test(path)),
       [],
     )
     t.match(
@@ -141,7 +145,7 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
       /:\/usr\/sbin\/nologin$/,
       'its number is given to nobody else',
     )
-    booted.run('dpkg', '-i', fileOf('sessiond', '0.1.0'))
+    booted.run('dpkg', '--force-unsafe-io', '-i', fileOf('sessiond', '0.1.0'))
     t.match(status(booted), { license: { state: 'unlicensed' } })
   })
 
