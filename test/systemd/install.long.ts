@@ -36,7 +36,7 @@ async function newOperator(t: Test): Promise<void> {
   t.teardown(() => rmSync(packages, { recursive: true, force: true }))
   buildPackages(packages)
   const booted = new Booted(t, { folder: packages, place: '/mnt' })
-  booted.shell('echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe-io')
+  booted.shell('echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe-io; rm -f /var/lib/man-db/auto-update')
   // All in one shell, as at a prompt; the first one that fails ends it.
   const type = (lines: string[], folder: string) => {
     const script = `export DEBIAN_FRONTEND=noninteractive; cd ${folder}; ln -sf /mnt/*.deb .; ${lines.join('\n')}`

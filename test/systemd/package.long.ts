@@ -1,5 +1,5 @@
 // The Debian package under a real systemd: installed, upgraded with held sessions, removed, purged.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -47,6 +47,8 @@ async function lifeOfThePackage(t: Test, system: 'own' | 'trixie'): Promise<void
   const booted = new Booted(t, { folder: packages, place: '/mnt', system })
 
   await t.test('installed, it waits for its first client', async t => {
+    // Else each dpkg indexes the manual pages of the whole machine.
+    booted.run('rm', '-f', '/var/lib/man-db/auto-update')
     booted.run('dpkg', '--force-unsafe-io', '-i', fileOf('sessiond', '0.1.0'))
     for (const unit of [
       'sessiond.socket',
@@ -188,6 +190,16 @@ async function notifyReload(t: Test, booted: Booted): Promise<void> {
   t.equal(new Set(own.split('\n')).size, 1)
   booted.shell(`rm -r ${folder} && systemctl daemon-reload && systemctl restart sessiond`)
 }
+
+t.test('the same sources give the same bytes, whoever builds them', { skip }, async t => {
+  const again = mkdtempSync(join(tmpdir(), 'sessiond-packages-'))
+  t.teardown(() => rmSync(again, { recursive: true, force: true }))
+  const before = process.umask(0o077)
+  t.teardown(() => process.umask(before))
+  buildPackages(again, '--version', '0.1.0', '--only', 'licensing-server')
+  const [file] = readdirSync(again)
+  t.ok(readFileSync(join(again, file!)).equals(readFileSync(join(packages, file!))))
+})
 
 t.test('the package, on the system of this machine', { skip }, t => lifeOfThePackage(t, 'own'))
 t.test('the package, with systemd 257', { skip: cannotBootTrixie() }, t => lifeOfThePackage(t, 'trixie'))
