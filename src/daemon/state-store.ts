@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../errors.ts'
-import { makeOwnFile } from '../write-file.ts'
+import { makeOwnFile, makePrivateFile } from '../write-file.ts'
 import { setFileAside } from './set-aside.ts'
 
 /** Each brings the schema from the version of its index to the next, in a transaction of its own. */
@@ -115,6 +115,8 @@ export class StateStore {
 
 function open(path: string): Database.Database {
   makeOwnFile(path)
+  // In it is the key that signs tokens.
+  makePrivateFile(path)
   const db = new Database(path, { timeout: 1000 })
   try {
     db.pragma('journal_mode = WAL')

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ClientRecord } from '../../session/client-table.ts'
 import type { RecordSink, SessionRecord } from '../../session/records.ts'
+import { makePrivateFile } from '../../write-file.ts'
 
 /** Raised whenever the tables change; a file of a newer schema is set aside, never read or overwritten. */
 const SCHEMA_VERSION = 1
@@ -61,6 +62,8 @@ export class JournalDatabase implements RecordSink {
 
   /** Opens or makes the file. Throws what SQLite throws; see `classify`. */
   constructor(path: string) {
+    // In it are the tokens of all sessions.
+    makePrivateFile(path)
     this.#db = new Database(path, { timeout: 0 })
     try {
       this.#prepareFile()
