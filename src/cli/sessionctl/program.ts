@@ -12,7 +12,7 @@ import { sessions } from './sessions.ts'
 import { status } from './status.ts'
 import { top } from './top.ts'
 
-const program: ProgramSpec = {
+export const program: ProgramSpec = {
   name: 'sessionctl',
   describe: "The operator's command line: shows and serves the daemon of this machine.",
   commands: [status, top, sessions, hold, license, fingerprint, activate, reactivate, doctor, audit],
