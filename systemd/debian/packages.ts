@@ -36,6 +36,7 @@ export const PACKAGES: readonly DebianPackage[] = [
       'systemd/sessiond.tmpfiles': '/usr/lib/tmpfiles.d/sessiond.conf',
       'systemd/drop-ins': '/usr/share/doc/sessiond/examples/drop-ins',
       'config/prometheus': '/usr/share/doc/sessiond/examples/prometheus',
+      'config/grafana': '/usr/share/doc/sessiond/examples/grafana',
       examples: '/usr/share/doc/sessiond/examples/call-processes',
     },
     folders: ['/etc/sessiond/trust'],
