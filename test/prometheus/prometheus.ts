@@ -1,10 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { parse, stringify } from 'yaml'
-import { until } from '../support/until.ts'
+import { freePort } from '../support/free-port.ts'
 
 const folder = new URL('../../config/prometheus/', import.meta.url).pathname
 const isInstalled = spawnSync('prometheus', ['--version']).error === undefined
@@ -15,14 +14,6 @@ export const withPrometheus = {
 export interface Result {
   readonly metric: Readonly<Record<string, string>>
   readonly value: [at: number, value: string]
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await until('it listens', () => server.listening)
-  const { port } = server.address() as { port: number }
-  await new Promise(done => server.close(done))
-  return port
 }
 
 /** Starts Prometheus on the configuration that ships, but faster and for that daemon. Gives a way to ask it. */
