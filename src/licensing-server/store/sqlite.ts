@@ -1,8 +1,8 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { type Kysely, Kysely as KyselyClass, SqliteDialect, sql } from 'kysely'
 import { Fault, messageOf } from '../../errors.ts'
-import { makePrivateFile } from '../../write-file.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
@@ -163,9 +163,10 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
 
 function openDatabase(path: string): Database.Database {
   try {
-    // Not by opening it: to close that would let go of the locks of the first connection, and whoever else closes the
-    // ledger then takes its log away under this process, with everything that is written from then on.
-    makePrivateFile(path)
+    // Made with the right mode, rather than changed to it later. One that is there is not touched: to close it would let
+    // go of the locks of the first connection, and whoever else closes the ledger then takes away its log, to which
+    // this process goes on writing.
+    if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
     const database = new Database(path, { timeout: 0 })
     database.pragma('journal_mode = wal')
     database.pragma('synchronous = full')
