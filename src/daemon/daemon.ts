@@ -57,7 +57,7 @@ class Daemon implements RunningDaemon {
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
-  readonly #overdue = new Overdue(watchProcess)
+  readonly #overdue = new Overdue(watchProcess, this.#startedAt)
   readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
