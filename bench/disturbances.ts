@@ -1,12 +1,14 @@
 import type { Disturbance } from './scenarios.ts'
-import type { Server } from './servers.ts'
+import type { Server, SessiondServer } from './servers.ts'
 
 /** Much more often than in the field, so that a short measurement meets many of them. */
 const EVERY_MS = 200
+/** Signed ahead, since a signature takes the time of the core on which the load is made. */
+const LICENSES = 64
 
 /** Does to a server what happens to one in the field while calls come; ends with the function that it gives back. */
-export function disturb(server: Server, disturbance: Disturbance): () => Promise<void> {
-  const act = disturbance === 'scrapes' ? () => scrape(server) : async () => reload(server)
+export async function disturb(server: Server, disturbance: Disturbance): Promise<() => Promise<void>> {
+  const act = await actOf(server, disturbance)
   let isOver = false
   const acting = (async () => {
     while (!isOver) {
@@ -20,6 +22,17 @@ export function disturb(server: Server, disturbance: Disturbance): () => Promise
   }
 }
 
+async function actOf(server: Server, disturbance: Disturbance): Promise<() => Promise<void> | void> {
+  switch (disturbance) {
+    case 'scrapes':
+      return () => scrape(server)
+    case 'reloads':
+      return () => reload(server)
+    case 'licenses':
+      return installing(server as SessiondServer)
+  }
+}
+
 async function scrape({ operationsPort }: Server): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${operationsPort}/metrics`)
   if (!response.ok) throw new Error(`A scrape was answered with ${response.status}.`)
@@ -29,4 +42,14 @@ async function scrape({ operationsPort }: Server): Promise<void> {
 /** Configuration, trust and license are read and judged anew. */
 function reload({ pid }: Server): void {
   process.kill(pid, 'SIGHUP')
+}
+
+/** A license with new terms comes into force: what a reactivation ends in. Nobody meets its limit. */
+async function installing({ site, sessions }: SessiondServer): Promise<() => void> {
+  const licenses: string[] = []
+  for (let n = 1; n <= LICENSES; n++) licenses.push(await site.sign({ maxSessions: sessions - n }))
+  return () => {
+    const next = licenses.shift()
+    if (next !== undefined) site.install(next)
+  }
 }

@@ -2,7 +2,7 @@
  * The load generator: one thread, epoll, raw sockets, preformatted frames. In C, because a generator in Node
  * costs as much for each request as the servers that it measures, and would be what is measured.
  *
- *   load SOCKET PROTOCOL CONNECTIONS DEPTH BATCH SECONDS WARMUP RATE
+ *   load SOCKET PROTOCOL CONNECTIONS DEPTH BATCH SECONDS WARMUP RATE APPLICATIONS
  *
  * SOCKET       path of a Unix socket, or "tcp:PORT" on loopback
  * PROTOCOL     sessiond  WebSocket; acquires, then releases with the tokens it was given
@@ -13,6 +13,8 @@
  * BATCH        requests in a frame
  * RATE         0: closed loop. Else calls a second over all connections, arriving as a Poisson process; latency
  *              then counts from when the call arrived, not from when it could be sent.
+ *
+ * APPLICATIONS 0: calls name none. Else they name so many applications in turns (sessiond).
  *
  * Prints one JSON object: operations a second and latency percentiles in microseconds. An operation is one
  * acquire or one release.
@@ -60,7 +62,7 @@ struct connection {
 };
 
 static enum protocol protocol;
-static int connections, depth, batch;
+static int connections, depth, batch, applications;
 static double rate;
 static const char *redis_sha;
 static uint64_t operations, granted, denied;
@@ -122,6 +124,7 @@ static void put_frame(struct connection *c, const char *payload, size_t n) {
 }
 
 static char text[IN_SIZE];
+static int next_application;
 
 static void send_lane(struct connection *c, int lane_index, uint64_t at) {
   struct lane *lane = &c->lanes[lane_index];
@@ -143,8 +146,11 @@ static void send_lane(struct connection *c, int lane_index, uint64_t at) {
     if (i) text[n++] = ',';
     if (lane->releasing)
       n += sprintf(text + n, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session.release\",\"params\":{\"token\":\"%s\"}}", i + 1, lane->tokens[i]);
-    else
-      n += sprintf(text + n, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session.acquire\",\"params\":{\"key\":\"call-%d-%d-%u-%d\"}}", i + 1, c->index, lane_index, lane->serial, i);
+    else {
+      n += sprintf(text + n, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"session.acquire\",\"params\":{\"key\":\"call-%d-%d-%u-%d\"", i + 1, c->index, lane_index, lane->serial, i);
+      if (applications) n += sprintf(text + n, ",\"application\":\"app-%d\"", next_application++ % applications);
+      n += sprintf(text + n, "}}");
+    }
   }
   if (batch > 1) text[n++] = ']';
   put_frame(c, text, n);
@@ -299,13 +305,14 @@ static void open_connection(struct connection *c, int index, const char *where) 
 }
 
 int main(int argc, char **argv) {
-  if (argc != 9) { fprintf(stderr, "usage: load SOCKET PROTOCOL CONNECTIONS DEPTH BATCH SECONDS WARMUP RATE\n"); return 2; }
+  if (argc != 10) { fprintf(stderr, "usage: load SOCKET PROTOCOL CONNECTIONS DEPTH BATCH SECONDS WARMUP RATE APPLICATIONS\n"); return 2; }
   const char *names[] = {"sessiond", "echo", "raw", "redis"};
   int known = 0;
   for (int i = 0; i < 4; i++) if (!strcmp(argv[2], names[i])) { protocol = i; known = 1; }
   connections = atoi(argv[3]); depth = atoi(argv[4]); batch = atoi(argv[5]);
   double seconds = atof(argv[6]), warmup = atof(argv[7]);
   rate = atof(argv[8]);
+  applications = atoi(argv[9]);
   redis_sha = getenv("REDIS_SHA");
   if (!known || connections < 1 || depth < 1 || depth > LANES_MAX || batch < 1) { fprintf(stderr, "bad arguments\n"); return 2; }
   struct connection *all = calloc(connections, sizeof *all);

@@ -13,6 +13,8 @@ export interface Load {
   readonly batch: number
   /** Calls a second in the open loop; 0 for the closed loop. */
   readonly rate: number
+  /** Applications that the calls name in turns; they name none where it is left out. */
+  readonly applications?: number
 }
 
 /** What one run measured. Latencies in microseconds, of a frame in the closed loop, of an acquire in the open. */
@@ -44,8 +46,9 @@ export async function runLoad(
   load: Load,
   time: { seconds: number; warmupSeconds: number },
 ): Promise<Measurement> {
-  const { connections, depth, batch, rate } = load
-  const numbers = [connections, depth, batch, time.seconds, time.warmupSeconds, rate].map(String)
+  const { connections, depth, batch, rate, applications = 0 } = load
+  const { seconds, warmupSeconds } = time
+  const numbers = [connections, depth, batch, seconds, warmupSeconds, rate, applications].map(String)
   const before = cpuTicks(server.pid)
   const { stdout } = await promisify(execFile)(
     'taskset',

@@ -103,3 +103,31 @@ function whole(value: number): string {
 function ratio({ median, spread }: Spread): string {
   return `${median.toFixed(2)} ± ${spread.toFixed(2)}`
 }
+
+/** Rows of any section; a spread is told as one column. */
+export function sectionTable(name: string, rows: readonly object[]): string {
+  const flat = rows.map(row => Object.fromEntries(cellsOf(row)))
+  const table = new Table({
+    head: [name, ...Object.keys(flat[0] ?? {}).slice(1)],
+    style: { head: [], border: [], compact: true },
+  })
+  for (const row of flat) table.push(Object.values(row))
+  return table.toString()
+}
+
+function cellsOf(row: object, prefix = ''): [string, string][] {
+  return Object.entries(row).flatMap(([key, value]): [string, string][] => {
+    const name = `${prefix}${key}`
+    if (value === null) return [[name, '–']]
+    if (typeof value === 'number') return [[name, readable(value)]]
+    if (typeof value !== 'object') return [[name, String(value)]]
+    if (!('median' in value)) return cellsOf(value, `${name}.`)
+    const { median, spread } = value as Spread
+    return [[name, `${readable(median)} ± ${readable(spread)}`]]
+  })
+}
+
+function readable(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return whole(value)
+  return value.toFixed(2)
+}

@@ -3,12 +3,22 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { hideBin } from 'yargs/helpers'
+import { type ClientPeer, type ClientRow, measureClients } from './clients.ts'
 import { compare, readBaseline, writeBaseline } from './compare.ts'
 import { disturb } from './disturbances.ts'
+import { measureGrowth, measureRestart } from './growth.ts'
 import { buildGenerator, type Measurement, runLoad } from './load.ts'
-import { type Row, rowOf, tableOf } from './report.ts'
+import { measureReconnect } from './reconnect.ts'
+import { type Row, rowOf, sectionTable, tableOf } from './report.ts'
 import { type Peer, SCENARIOS, type Scenario, type ServerName } from './scenarios.ts'
-import { isInstalled, type Server, startEcho, startRedis, startSessiond } from './servers.ts'
+import {
+  isInstalled,
+  type Server,
+  startBareCounter,
+  startEcho,
+  startRedis,
+  startSessiond,
+} from './servers.ts'
 
 /** More than any load of ours holds at once: the limit is checked, and not met. */
 const SESSIONS = 100_000
@@ -40,6 +50,7 @@ const args = await yargs(hideBin(process.argv))
 
 const rounds = args.smoke ? 1 : args.rounds
 const time = args.smoke ? { seconds: 0.3, warmupSeconds: 0.1 } : { seconds: args.seconds, warmupSeconds: 1 }
+const growthLevels = args.smoke ? [100, 1000] : [100, 1000, 10_000, 100_000, 990_000]
 const scenarios = SCENARIOS.filter(({ name }) => args.only === undefined || name.includes(args.only))
 
 for (const program of ['cc', 'taskset']) {
@@ -48,44 +59,95 @@ for (const program of ['cc', 'taskset']) {
 
 const directory = mkdtempSync(join(tmpdir(), 'sessiond-bench-'))
 const generator = buildGenerator(directory)
-const servers = await startAll()
+/** What is not measured by the load generator, or not beside peers. */
+const SECTIONS: Record<string, () => Promise<readonly object[]>> = {
+  'client libraries': clients,
+  growth: () => measureGrowth({ generator, levels: growthLevels, rounds, time, onProgress: progress }),
+  restart: () => measureRestart(args.smoke ? [0, 1000] : [0, 1000, 100_000], rounds, progress),
+  'reconnect storm': async () => {
+    const [clients, sessionsEach] = args.smoke ? [50, 10] : [1000, 100]
+    return [await measureReconnect({ directory, clients, sessionsEach, rounds, onProgress: progress })]
+  },
+}
+
 try {
+  if (!isInstalled('redis-server')) {
+    process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
+  }
   const rows: Row[] = []
-  for (const scenario of scenarios) rows.push(...(await measure(scenario)))
-  process.stdout.write(`${tableOf(rows)}\n`)
-  if (args.compare) process.stdout.write(`\n${compare(rows, readBaseline())}\n`)
+  for (const scenario of scenarios) rows.push(...(await withServers(scenario, measure)))
+  if (rows.length > 0) say(tableOf(rows))
+  if (args.compare) say(compare(rows, readBaseline()))
+  const sections: Record<string, unknown> = {}
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (args.only !== undefined && !name.includes(args.only)) continue
+    const figures = await section()
+    progress('')
+    say(sectionTable(name, figures))
+    sections[name] = figures
+  }
   if (args.keep) writeBaseline(rows)
-  if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(report(rows), null, 2)}\n`)
+  if (args.json !== undefined)
+    writeFileSync(args.json, `${JSON.stringify({ ...report(rows), sections }, null, 2)}\n`)
 } finally {
-  await Promise.all([...servers.values()].map(server => server.stop()))
   rmSync(directory, { recursive: true, force: true })
 }
 
-async function startAll(): Promise<Map<ServerName, Server>> {
-  const started: (Server | null)[] = [
-    await startEcho('ws-echo', directory),
-    await startEcho('net-echo', directory),
-    await startRedis(directory, false),
-    await startRedis(directory, true),
-    await startSessiond(directory, SESSIONS, 'sessiond'),
-    await startSessiond(directory, 1, 'sessiond-full'),
-  ]
-  const running = started.filter(server => server !== null)
-  if (!running.some(({ protocol }) => protocol === 'redis')) {
-    process.stderr.write('Redis is not installed and is left out: apt-get install redis-server\n')
+type Servers = ReadonlyMap<ServerName, Server>
+
+/** Nobody else runs beside those that a scenario measures. */
+async function withServers(
+  scenario: Scenario,
+  act: (scenario: Scenario, servers: Servers) => Promise<Row[]>,
+): Promise<Row[]> {
+  const servers = new Map<ServerName, Server>()
+  try {
+    for (const name of new Set(scenario.peers.map(({ server }) => server))) {
+      const server = await startServer(name)
+      if (server !== null) servers.set(name, server)
+    }
+    return await act(scenario, servers)
+  } finally {
+    await Promise.all([...servers.values()].map(server => server.stop()))
   }
-  return new Map(running.map(server => [server.name as ServerName, server]))
+}
+
+async function startServer(name: ServerName): Promise<Server | null> {
+  switch (name) {
+    case 'ws-echo':
+    case 'net-echo':
+      return startEcho(name, directory)
+    case 'redis':
+    case 'redis-aof':
+      return startRedis(directory, name === 'redis-aof')
+    case 'bare-counter':
+      return startBareCounter(directory, SESSIONS)
+    case 'sessiond':
+      return startSessiond({ name, sessions: SESSIONS })
+    case 'sessiond-full':
+      return startSessiond({ name, sessions: 1 })
+    case 'sources':
+    case 'without-journal':
+    case 'without-checkpoints':
+      return startSessiond({ name, sessions: SESSIONS, variant: name })
+  }
 }
 
 /** All peers once a round, so that whatever else the machine does falls on all of them. */
-async function measure(scenario: Scenario): Promise<Row[]> {
+async function measure(scenario: Scenario, servers: Servers): Promise<Row[]> {
   const measured = new Map<string, Measurement[]>()
+  // Servers run for months: what they are like in their first seconds is of no interest.
+  for (const [name, server] of servers) {
+    progress(`${scenario.name}: warm-up, ${name}`)
+    const own = scenario.peers.find(peer => peer.server === name)?.load ?? scenario.load
+    await runLoad(generator, server, own, { seconds: time.warmupSeconds, warmupSeconds: time.seconds })
+  }
   for (let round = 0; round < rounds; round++) {
     for (const peer of scenario.peers) {
       const server = servers.get(peer.server)
       if (server === undefined) continue
       progress(`${scenario.name}: round ${round + 1} of ${rounds}, ${nameOf(peer)}`)
-      const calm = peer.disturbance === undefined ? null : disturb(server, peer.disturbance)
+      const calm = peer.disturbance === undefined ? null : await disturb(server, peer.disturbance)
       const result = await runLoad(generator, server, peer.load ?? scenario.load, time)
       await calm?.()
       measured.set(nameOf(peer), [...(measured.get(nameOf(peer)) ?? []), result])
@@ -98,6 +160,31 @@ async function measure(scenario: Scenario): Promise<Row[]> {
 
 function nameOf({ name, server }: Peer): string {
   return name ?? server
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n\n`)
+}
+
+async function clients(): Promise<ClientRow[]> {
+  const redis = await startRedis(directory, true)
+  const sessiond = await startSessiond({ name: 'sessiond', sessions: SESSIONS })
+  const peers: ClientPeer[] = [
+    { name: 'client library', kind: 'sessiond', server: sessiond },
+    { name: 'client library, without batching', kind: 'sessiond-unbatched', server: sessiond },
+  ]
+  if (redis !== null)
+    peers.unshift({ name: 'ioredis, auto-pipelining, AOF everysec', kind: 'ioredis', server: redis })
+  const how = { rounds, seconds: time.seconds, onProgress: progress }
+  try {
+    return [
+      ...(await measureClients(peers, 1, how)),
+      ...(await measureClients(peers, 100, how)),
+      ...(await measureClients(peers, 1000, how)),
+    ]
+  } finally {
+    await Promise.all([redis?.stop(), sessiond.stop()])
+  }
 }
 
 /** One line that is written over, on a terminal; nothing elsewhere. */

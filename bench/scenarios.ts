@@ -1,9 +1,19 @@
 import type { Load } from './load.ts'
 
-export type ServerName = 'ws-echo' | 'net-echo' | 'redis' | 'redis-aof' | 'sessiond' | 'sessiond-full'
+export type ServerName =
+  | 'ws-echo'
+  | 'net-echo'
+  | 'redis'
+  | 'redis-aof'
+  | 'bare-counter'
+  | 'sessiond'
+  | 'sessiond-full'
+  | 'sources'
+  | 'without-journal'
+  | 'without-checkpoints'
 
 /** What is done to a server while it is measured; see disturbances.ts. */
-export type Disturbance = 'scrapes' | 'reloads'
+export type Disturbance = 'scrapes' | 'reloads' | 'licenses'
 
 export interface Peer {
   /** As the table calls it; the server's own name where it is left out. */
@@ -38,6 +48,22 @@ const everybody: readonly Peer[] = [
   { server: 'redis-aof' },
   sessiond,
 ]
+/** Sources beside sources, so that it is not the bundle that makes the difference. */
+const priceOfJournal = (connections: number, depth: number): Scenario => ({
+  name: `${connections} × ${depth}, price of the journal`,
+  load: closed(connections, depth),
+  peers: [{ server: 'without-journal' }, { name: 'sessiond, from sources', server: 'sources' }],
+})
+const priceOfProduct = (connections: number, depth: number): Scenario => ({
+  name: `${connections} × ${depth}, price of the product`,
+  load: closed(connections, depth),
+  peers: [{ server: 'bare-counter' }, sessiond],
+})
+const applications = (count: number): Peer => ({
+  name: `sessiond, ${count} application${count === 1 ? '' : 's'}`,
+  server: 'sessiond',
+  load: { ...closed(10, 32), applications: count },
+})
 /** An echo of a batch does no work for each request, so the peer sends one request a frame. */
 const batches = (length: number): Scenario => ({
   name: `10 × 1, batches of ${length}`,
@@ -67,6 +93,20 @@ export const SCENARIOS: readonly Scenario[] = [
       sessiond,
       { name: 'sessiond, scraped', server: 'sessiond', disturbance: 'scrapes' },
       { name: 'sessiond, license read anew', server: 'sessiond', disturbance: 'reloads' },
+      { name: 'sessiond, another license', server: 'sessiond', disturbance: 'licenses' },
     ],
   },
+  {
+    name: 'open, 10,000 calls/s, checkpoints',
+    load: open(10_000),
+    peers: [
+      { name: 'sessiond, never a checkpoint', server: 'without-checkpoints' },
+      { name: 'sessiond, from sources', server: 'sources' },
+    ],
+  },
+  priceOfJournal(100, 1),
+  priceOfJournal(10, 32),
+  priceOfProduct(100, 1),
+  priceOfProduct(10, 32),
+  { name: '10 × 32, applications', load: closed(10, 32), peers: [1, 10, 50, 200].map(applications) },
 ]

@@ -26,6 +26,20 @@ export interface LogOptions {
   destination?: pino.DestinationStream
 }
 
+/**
+ * What JSON leaves as it is, and a terminal obeys: C1 controls, and marks that turn the direction of writing around.
+ * Names and messages in a line are written by others.
+ */
+const UNSAFE_ON_TERMINALS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Escaped as JSON escapes, so that the line stays the same JSON. */
+function escapeUnsafe(line: string): string {
+  return line.replace(
+    UNSAFE_ON_TERMINALS,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 export function createLogger(options: LogOptions): Logger {
   const settings: pino.LoggerOptions = {
     level: options.level,
@@ -38,6 +52,7 @@ export function createLogger(options: LogOptions): Logger {
       censor: '[redacted]',
     },
     serializers: { error: pino.stdSerializers.err },
+    hooks: { streamWrite: escapeUnsafe },
   }
   // Synchronous, so that the last lines before an end of the process are not lost.
   return pino(settings, options.destination ?? pino.destination({ fd: 1, sync: true }))

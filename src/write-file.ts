@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import {
+  chmodSync,
   closeSync,
   fchmodSync,
   fchownSync,
@@ -102,6 +103,28 @@ export function makeOwnFile(file: string): void {
   } catch (error) {
     // The daemon, or another command, was first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/**
+ * Before a database is opened: makes its file, empty, or closes one that is there, so that it is for its owner alone
+ * whatever the umask was. What SQLite makes beside it gets the same mode.
+ */
+export function makePrivateFile(file: string): void {
+  try {
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) closeSync(openSync(file, 'wx', 0o600))
+    else closeToOthers([file, `${file}-wal`, `${file}-shm`])
+  } catch {
+    // Where nothing can be made or changed SQLite says so, and its callers know what each of its errors means.
+  }
+}
+
+/** By name and not by a descriptor: to close one would let go of every lock that this process has on the file. */
+function closeToOthers(files: readonly string[]): void {
+  for (const file of files) {
+    const stats = lstatSync(file, { throwIfNoEntry: false })
+    if (stats?.isFile() !== true || (stats.mode & 0o077) === 0) continue
+    if (isRoot() || stats.uid === process.getuid?.()) chmodSync(file, stats.mode & 0o700)
   }
 }
 

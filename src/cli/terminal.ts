@@ -24,6 +24,19 @@ export interface Terminal {
   resolve(path: string): string
 }
 
+/**
+ * What a terminal would obey in names and messages that others wrote: controls, and marks that turn the direction of
+ * writing around. Line breaks stay, and so do the colors of our styles and a screen that is cleared before all else.
+ */
+const OBEYED =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  /(?!\u001b\[(?:1|22|3[1-69])m)(?!^\u001b\[H\u001b\[2J)(?<!^\u001b\[H)[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** The text with such characters shown as `\u001b`. */
+export function harmless(text: string): string {
+  return text.replace(OBEYED, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process
   // A reader that has seen enough (`| head`) is no fault.
@@ -36,9 +49,9 @@ export function processTerminal(): Terminal {
     workingDirectory: process.cwd(),
     isInteractive: stdout.isTTY === true,
     columns: stdout.columns ?? 100,
-    print: (line = '') => void stdout.write(`${line}\n`),
-    printJson: value => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    say: line => void stderr.write(`${line}\n`),
+    print: (line = '') => void stdout.write(`${harmless(line)}\n`),
+    printJson: value => void stdout.write(`${harmless(JSON.stringify(value, null, 2))}\n`),
+    say: line => void stderr.write(`${harmless(line)}\n`),
     style: (style, text, stream = 'stdout') => styleText(style, text, { stream: process[stream] }),
     resolve: path => resolve(path),
   }

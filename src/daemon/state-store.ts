@@ -1,6 +1,8 @@
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../errors.ts'
-import { makeOwnFile } from '../write-file.ts'
+import { makeOwnFile, makePrivateFile } from '../write-file.ts'
+import { type AuditActor, type AuditDraft, thisProcess } from './audit/event.ts'
+import { AUDIT_SCHEMA, AuditTrail } from './audit/trail.ts'
 import { setFileAside } from './set-aside.ts'
 
 /** Each brings the schema from the version of its index to the next, in a transaction of its own. */
@@ -13,6 +15,7 @@ const MIGRATIONS = [
     text TEXT NOT NULL
   );
   `,
+  AUDIT_SCHEMA,
 ]
 
 /** Accepted licenses that are kept, the one in force included. */
@@ -22,6 +25,17 @@ const LICENSES_KEPT = 32
 export interface AcceptGuard {
   readonly after: string | null
   readonly lay: () => void
+  /** Where it came from, and its row in the audit trail, which is written in the same transaction. */
+  readonly origin?: string
+  readonly event?: AuditDraft
+}
+
+/** A license that was in force, from one instant to the next of these. */
+export interface KeptLicense {
+  readonly acceptedAt: number
+  readonly text: string
+  /** Null where an older program accepted it, which did not note this. */
+  readonly origin: string | null
 }
 
 /** Told when a damaged file was moved away and a new one begun. */
@@ -34,22 +48,48 @@ export type OnSetAside = (movedTo: string, why: string) => void
 export class StateStore {
   readonly #path: string
   readonly #db: Database.Database
+  readonly #trail: AuditTrail
+  readonly #actor: AuditActor
 
   /**
    * Opens or makes the database. A damaged one is set aside. Faults: `state-too-new` where a newer program
    * wrote it, `state-not-usable` where it cannot be opened; all other methods throw the latter too.
+   *
+   * @param actor who changes it, for the audit trail
    */
-  constructor(path: string, wallNow: number, onSetAside: OnSetAside) {
+  constructor(path: string, wallNow: number, onSetAside: OnSetAside, actor = thisProcess('sessiond')) {
     this.#path = path
+    this.#actor = actor
+    let setAside: { movedTo: string; why: string } | null = null
     this.#db = this.#using(() => {
       try {
         return open(path)
       } catch (error) {
         if (!isDamage(error)) throw error
-        onSetAside(setFileAside(path, wallNow), messageOf(error))
+        setAside = { movedTo: setFileAside(path, wallNow), why: messageOf(error) }
+        onSetAside(setAside.movedTo, setAside.why)
         return open(path)
       }
     })
+    this.#trail = new AuditTrail(this.#db)
+    if (setAside !== null) this.record({ what: 'state.set-aside', detail: setAside }, wallNow)
+  }
+
+  /** Adds an event to the audit trail. `at` is wall-clock milliseconds. */
+  record(event: AuditDraft, at: number): void {
+    const act = this.#db.transaction(() => this.#append(event, at))
+    this.#using(() => act.immediate())
+  }
+
+  /** Looks at the audit trail, as it is at one instant. */
+  audit<T>(look: (trail: AuditTrail) => T): T {
+    return this.#using(this.#db.transaction(() => look(this.#trail)))
+  }
+
+  /** The licenses that were accepted, oldest first. */
+  licenses(): KeptLicense[] {
+    const select = 'SELECT accepted_at AS acceptedAt, text, origin FROM licenses ORDER BY number'
+    return this.#using(() => this.#db.prepare(select).all()) as KeptLicense[]
   }
 
   /** A named value, or null. */
@@ -63,11 +103,16 @@ export class StateStore {
     this.#using(() => this.#db.prepare('INSERT OR REPLACE INTO facts VALUES (?, ?)').run(name, value))
   }
 
-  /** Changes a named value as one step, also against other processes that change it. Null leaves it as it is. */
-  change(name: string, change: (before: string | null) => string | null): void {
+  /**
+   * Changes a named value as one step, also against other processes that change it. Null leaves it as it is.
+   * `event` is recorded in the same step, where it was changed.
+   */
+  change(name: string, change: (before: string | null) => string | null, event?: AuditDraft): void {
     const act = this.#db.transaction(() => {
       const after = change(this.read(name))
-      if (after !== null) this.write(name, after)
+      if (after === null) return
+      this.write(name, after)
+      if (event !== undefined) this.#append(event, Date.now())
     })
     this.#using(() => act.immediate())
   }
@@ -91,9 +136,10 @@ export class StateStore {
       guard?.lay()
       if (latest === text) return true
       const { lastInsertRowid } = this.#db
-        .prepare('INSERT INTO licenses (accepted_at, text) VALUES (?, ?)')
-        .run(acceptedAt, text)
+        .prepare('INSERT INTO licenses (accepted_at, text, origin) VALUES (?, ?, ?)')
+        .run(acceptedAt, text, guard?.origin ?? null)
       this.#db.prepare('DELETE FROM licenses WHERE number <= ?').run(Number(lastInsertRowid) - LICENSES_KEPT)
+      if (guard?.event !== undefined) this.#append(guard.event, Date.now())
       return true
     })
     return this.#using(() => accept.immediate())
@@ -101,6 +147,10 @@ export class StateStore {
 
   close(): void {
     this.#db.close()
+  }
+
+  #append(event: AuditDraft, at: number): void {
+    this.#trail.append({ ...event, actor: event.actor ?? this.#actor }, at)
   }
 
   /** What SQLite throws, as a fault that says where and what helps. */
@@ -115,6 +165,8 @@ export class StateStore {
 
 function open(path: string): Database.Database {
   makeOwnFile(path)
+  // In it is the key that signs tokens.
+  makePrivateFile(path)
   const db = new Database(path, { timeout: 1000 })
   try {
     db.pragma('journal_mode = WAL')

@@ -35,3 +35,8 @@ t.test('everything that the package offers is there', async t => {
 t.test('the changelog tells of this version', async t => {
   t.ok(readText('CHANGELOG.md').includes(`\n## ${version}`), version)
 })
+
+t.test('who finds a weakness finds whom to tell', async t => {
+  t.match(readText('SECURITY.md'), /private vulnerability report/)
+  t.ok(readText('README.md').includes('(SECURITY.md)'))
+})

@@ -38,6 +38,20 @@ t.test('secrets never reach it', async t => {
   t.notMatch(JSON.stringify(lines), secret)
 })
 
+t.test('what others write moves no cursor and begins no line', async t => {
+  const written: string[] = []
+  const log = createLogger({
+    level: 'info',
+    destination: { write: (line: string) => void written.push(line) },
+  })
+  const hostile = 'a\n{"level":"info"}\r\u001b[2J\u009b2J\u007f\u202egnp\u2066\u2028z\u200f"\\'
+  log.info({ label: hostile, [hostile]: 1 }, hostile)
+  log.child({ hostile }).warn('b')
+  t.equal(written.length, 2)
+  for (const line of written) t.match(line, /^[\x20-\x7e]+\n$/)
+  t.match(JSON.parse(written[0]!), { label: hostile, [hostile]: 1, message: hostile }, 'nothing is lost')
+})
+
 t.test('errors are told with their stack', async t => {
   const { lines, destination } = record()
   createLogger({ level: 'info', destination }).error({ error: new RangeError('too far') }, 'c')

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readAccessToken } from '../../src/daemon/access-token.ts'
@@ -18,7 +18,7 @@ t.test('the access token', async t => {
   const file = join(t.testdir(), 'token')
   const good = ['0123456789abcdef', '  0123456789abcdef\n', '~'.repeat(512)]
   for (const text of good) {
-    writeFileSync(file, text)
+    writeFileSync(file, text, { mode: 0o640 })
     t.equal(readAccessToken(file), text.trim())
   }
   for (const text of [
@@ -28,9 +28,24 @@ t.test('the access token', async t => {
     'ümlaut-0123456789abc',
     '~'.repeat(513),
     'two\nlines-0123456789',
+    // As `openssl rand -base64` makes them: they could not be named in a list of subprotocols.
+    'b64/0123456789abcdef',
+    'b64-0123456789abcde=',
+    'list,0123456789abcdef',
   ]) {
     writeFileSync(file, text)
     t.throws(() => readAccessToken(file), { code: 'token-file-invalid', hint: /openssl rand/ }, text)
+  }
+  writeFileSync(file, '0123456789/abcdef')
+  t.throws(() => readAccessToken(file), { message: /has a character that fits no header.*"\/"/ })
+  writeFileSync(file, '0123456789abcdef')
+  for (const mode of [0o644, 0o660, 0o604, 0o602]) {
+    chmodSync(file, mode)
+    t.throws(
+      () => readAccessToken(file),
+      { code: 'token-file-invalid', hint: /chmod 0640/ },
+      mode.toString(8),
+    )
   }
   t.throws(() => readAccessToken(`${file}-missing`), { code: 'token-file-invalid', message: /ENOENT/ })
 })

@@ -96,7 +96,7 @@ t.test('a token file that is damaged leaves the whole configuration as it was', 
   const site = new Site(t)
   site.config.listen.tcp.enabled = true
   const { tokenFile } = site.config.listen.tcp
-  writeFileSync(tokenFile, 'the-token-of-before')
+  writeFileSync(tokenFile, 'the-token-of-before', { mode: 0o600 })
   await site.license()
   const here = await startHere(t, site)
   const { port } = here.daemon.addresses.tcp!

@@ -277,6 +277,21 @@ onEachStore('the events are append-only', async (t, ledger) => {
   t.equal((await store.latestEvents('vendor', 10)).length, 2)
 })
 
+onEachStore('what looks like SQL is a name that nobody has', async (t, ledger) => {
+  const store = await ledger.open()
+  const name = "Robert'); DROP TABLE customers;--"
+  await store.commit(putCustomer(null, { customerId: 'acme', name, representative }, act))
+  t.equal((await store.customer('acme'))?.name, name, 'a name is kept as it is')
+  for (const id of ["' OR '1'='1", "acme' --", 'acme"; DELETE FROM customers; --', "\\' OR 1=1 --"]) {
+    t.equal(await store.customer(id), null, id)
+    t.equal(await store.pool(id), null)
+    t.equal(await store.key(id), null)
+    t.strictSame(await store.pools({ customerId: id }), [])
+    t.strictSame(await store.installations({ customerId: id }), [])
+  }
+  t.equal((await store.customers()).length, 1)
+})
+
 onEachStore('a snapshot sees one instant', async (t, ledger) => {
   const store = await ledger.open()
   const pool = await withPool(store)

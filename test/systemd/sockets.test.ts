@@ -65,7 +65,7 @@ t.test('sockets of systemd', { skip: missingActivator() }, async t => {
     const site = new Site(t)
     site.config.listen.unix.mode = '0606'
     await site.license()
-    writeFileSync(site.config.listen.tcp.tokenFile, 'a-token-of-16-characters')
+    writeFileSync(site.config.listen.tcp.tokenFile, 'a-token-of-16-characters', { mode: 0o600 })
     const [tcp, operations] = [await freePort(), await freePort()]
     const path = join(site.folder, 'by-systemd.sock')
     const daemon = await activate(t, site, {
@@ -93,7 +93,7 @@ t.test('sockets of systemd', { skip: missingActivator() }, async t => {
   t.test('what comes under a wrong name is not served', async t => {
     const refused = async (what: string, sockets: (path: string) => Record<string, string>, why: RegExp) => {
       const site = new Site(t)
-      writeFileSync(site.config.listen.tcp.tokenFile, 'a-token-of-16-characters')
+      writeFileSync(site.config.listen.tcp.tokenFile, 'a-token-of-16-characters', { mode: 0o600 })
       const starting = activate(t, site, sockets(join(site.folder, 'by-systemd.sock')))
       await t.rejects(starting, { message: why }, what)
     }

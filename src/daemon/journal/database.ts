@@ -2,6 +2,7 @@ import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ClientRecord } from '../../session/client-table.ts'
 import type { RecordSink, SessionRecord } from '../../session/records.ts'
+import { makePrivateFile } from '../../write-file.ts'
 
 /** Raised whenever the tables change; a file of a newer schema is set aside, never read or overwritten. */
 const SCHEMA_VERSION = 1
@@ -59,9 +60,11 @@ export class JournalDatabase implements RecordSink {
   readonly #putClient: Database.Statement
   readonly #removeClient: Database.Statement
 
-  /** Opens or makes the file. Throws what SQLite throws; see `classify`. */
-  constructor(path: string) {
-    this.#db = new Database(path, { timeout: 0 })
+  /** Opens or makes the file; or opens its bytes, in memory. Throws what SQLite throws; see `classify`. */
+  constructor(file: string | Buffer) {
+    // In it are the tokens of all sessions.
+    if (typeof file === 'string') makePrivateFile(file)
+    this.#db = new Database(file, { timeout: 0 })
     try {
       this.#prepareFile()
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE')

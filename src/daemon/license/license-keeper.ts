@@ -10,6 +10,7 @@ import type { Logger } from '../log.ts'
 import { readMachineFacts } from '../machine/facts.ts'
 import { loadOrCreateMachineKey } from '../machine/machine-key.ts'
 import { watchFile } from './file-watch.ts'
+import type { LicenseOrigin } from './license-event.ts'
 import {
   type LicenseArchive,
   LicenseStore,
@@ -28,6 +29,8 @@ export interface KeeperOptions {
   readonly archive: LicenseArchive & ClockArchive
   readonly clocks: { readonly wallNow: () => number; readonly monotonicNow: () => number }
   readonly log: Logger
+  /** Told of a license file that was not taken, once. */
+  readonly onRejected?: (rejection: Rejection) => void
 }
 
 /** A product on this machine, and where its license lies. */
@@ -53,6 +56,7 @@ export class LicenseKeeper {
   readonly #timekeeper: LicenseTimekeeper
   readonly #log: Logger
   readonly #licensed: Licensed
+  readonly #onRejected: (rejection: Rejection) => void
   #config: Config
   #standing: Standing
   #isTimeKept = true
@@ -85,6 +89,7 @@ export class LicenseKeeper {
     this.#log = log
     this.#config = config
     this.#licensed = licensed ?? callServicesOf(config)
+    this.#onRejected = options.onRejected ?? (() => undefined)
     this.#standing = this.#read()
   }
 
@@ -131,10 +136,10 @@ export class LicenseKeeper {
   }
 
   /** Takes the license that the licensing server sent into force, if it is good; see LicenseStore.offer. */
-  async offer(text: string, basedOn: License | null): Promise<Offered> {
+  async offer(text: string, basedOn: License | null, origin?: LicenseOrigin): Promise<Offered> {
     // A file that was laid down meanwhile comes first: it must not be overwritten unread.
     await this.#look()
-    const offered = await this.#store.offer(text, basedOn)
+    const offered = await this.#store.offer(text, basedOn, origin)
     if (offered.outcome === 'accepted') this.#report(offered)
     return offered
   }
@@ -196,6 +201,7 @@ export class LicenseKeeper {
         { code, hint },
         `The license file was not taken; what was in force stays so. ${message}`,
       )
+      this.#onRejected(reload.rejection)
     }
     if (reload.outcome === 'accepted') {
       this.#timekeeper.witness(Date.parse(reload.license.issuedAt))

@@ -9,6 +9,7 @@ import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import { type LicenseProblem, licenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
 import { writeFileAtomically } from '../../write-file.ts'
+import { acceptedEvent, type LicenseEvent, type LicenseOrigin } from './license-event.ts'
 
 /** Where accepted licenses are kept; the state database. */
 export interface LicenseArchive {
@@ -20,7 +21,12 @@ export interface LicenseArchive {
   acceptLicense(
     text: string,
     acceptedAt: number,
-    guard: { readonly after: string | null; readonly lay: () => void },
+    guard: {
+      readonly after: string | null
+      readonly lay: () => void
+      readonly origin: LicenseOrigin
+      readonly event: LicenseEvent
+    },
   ): boolean
 }
 
@@ -125,14 +131,14 @@ export class LicenseStore {
    * the license that was in force when it was asked for: where that is of another installation by now, the
    * answer is late and changes nothing. A Fault `file-not-writable` leaves everything as it was.
    */
-  offer(text: string, basedOn: License | null): Promise<Offered> {
+  offer(text: string, basedOn: License | null, origin: LicenseOrigin = 'licensing-server'): Promise<Offered> {
     const line = `${text.trim()}\n`
     return this.#inTurn(async () => {
       if (line === this.#archived && this.#license !== null && this.#machineMatches) {
         return { outcome: 'known', license: this.#license }
       }
       const lay = () => writeFileAtomically(this.#options.file, line, { mode: 0o640 })
-      const taken = await this.#take(line, lay, basedOn)
+      const taken = await this.#take(line, lay, basedOn, origin)
       if (taken.outcome === 'accepted') this.#judged = line
       return taken
     })
@@ -167,7 +173,7 @@ export class LicenseStore {
       this.#rejection = null
       return { outcome: 'unchanged' }
     }
-    const taken = await this.#take(text, () => undefined, 'anything')
+    const taken = await this.#take(text, () => undefined, 'anything', 'license-file')
     // Only now: where the archive could not be written, the next look tries again.
     this.#judged = text
     if (taken.outcome === 'accepted') return taken
@@ -179,6 +185,7 @@ export class LicenseStore {
     text: string,
     lay: () => void,
     basedOn: License | null | 'anything',
+    origin: LicenseOrigin,
   ): Promise<Exclude<Offered, { outcome: 'known' }>> {
     const { archive, now } = this.#options
     const before = this.#license
@@ -188,7 +195,8 @@ export class LicenseStore {
       if (!verdict.ok) return { outcome: 'rejected', rejection: { ...verdict.problem, at: now() } }
       const { license } = verdict
       if (basedOn !== 'anything' && isOvertaken(license, basedOn, inForce)) return { outcome: 'overtaken' }
-      if (archive.acceptLicense(text, now(), { after: this.#archived, lay })) {
+      const event = acceptedEvent(origin, inForce, license, this.#options.file)
+      if (archive.acceptLicense(text, now(), { after: this.#archived, lay, origin, event })) {
         this.#archived = text
         this.#license = license
         this.#machineMatches = true

@@ -11,7 +11,7 @@ import {
   RevocationListsReply,
 } from '../../licensing-api/schemas.ts'
 import type { LicenseAnswer, LicensingService } from '../service.ts'
-import { admitKey, type Exchange, takeAnswer } from './exchange.ts'
+import { askService, type Exchange } from './exchange.ts'
 import { compileSerializer, compileValidator, type TypeBoxProvider } from './typebox.ts'
 
 export interface ApiParts extends Exchange {
@@ -50,9 +50,9 @@ function registerActivation(app: Api, parts: ApiParts): void {
     },
     async request => {
       const { body } = request
-      admitKey(parts, request, body)
       const options = { installationKey: body.installationKey, ...sessionsOf(body) }
-      return licenseReply(takeAnswer(parts, request, await parts.service.activate(body.request, options)))
+      const ask = () => parts.service.activate(body.request, options)
+      return licenseReply(await askService(parts, request, body, ask))
     },
   )
 }
@@ -75,9 +75,8 @@ function registerReactivation(app: Api, parts: ApiParts): void {
     },
     async request => {
       const { body } = request
-      admitKey(parts, request, { request: body.request, installationKey: '' })
-      const answer = await parts.service.reactivate(body.request, sessionsOf(body))
-      return licenseReply(takeAnswer(parts, request, answer))
+      const ask = () => parts.service.reactivate(body.request, sessionsOf(body))
+      return licenseReply(await askService(parts, request, { ...body, installationKey: '' }, ask))
     },
   )
 }
@@ -96,8 +95,8 @@ function registerConfirmation(app: Api, parts: ApiParts): void {
     },
     async (request): Promise<ConfirmationReply> => {
       const { body } = request
-      admitKey(parts, request, { request: body.request, installationKey: '' })
-      const answer = takeAnswer(parts, request, await parts.service.confirmDeactivation(body.request))
+      const ask = () => parts.service.confirmDeactivation(body.request)
+      const answer = await askService(parts, request, { ...body, installationKey: '' }, ask)
       return { installationId: answer.installationId, repeated: answer.repeated }
     },
   )

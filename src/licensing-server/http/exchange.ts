@@ -24,43 +24,53 @@ export interface Exchange {
   metrics: Metrics
 }
 
-/** Throws a ProblemError where the sender or the key has come too often. */
-export function admitKey(
-  { limits, metrics }: Exchange,
+/**
+ * Asks the service, and counts its answer and notes it for the log. Throws a ProblemError where the sender or the key
+ * has come too often, and for a refusal.
+ */
+export async function askService<Given extends Answer>(
+  exchange: Exchange,
   request: FastifyRequest,
   asked: { request: string; installationKey: string },
-): void {
-  enforce(limits.admitKey(request.sender, asked.request, asked.installationKey), metrics)
+  ask: () => Promise<Given>,
+): Promise<Exclude<Given, RefusalAnswer>> {
+  const { limits, metrics } = exchange
+  const verdict = limits.admitKey(request.sender, asked.request, asked.installationKey)
+  if (!verdict.ok) throw limited(verdict, metrics)
+  let isWrongKey = false
+  try {
+    const answer = await ask()
+    isWrongKey = answer.kind === 'refused' && answer.refusal.code === 'installation-key-unknown'
+    if (isWrongKey) metrics.wrongKey()
+    return takeAnswer(metrics, request, answer)
+  } finally {
+    verdict.settle(isWrongKey)
+  }
 }
 
 export function admitAddress({ limits, metrics }: Exchange, request: FastifyRequest): void {
-  enforce(limits.admitAddress(request.sender), metrics)
+  const verdict = limits.admitAddress(request.sender)
+  if (!verdict.ok) throw limited(verdict, metrics)
 }
 
-function enforce(verdict: LimitVerdict, metrics: Metrics): void {
-  if (verdict.ok) return
+function limited(verdict: Exclude<LimitVerdict, { ok: true }>, metrics: Metrics): ProblemError {
   metrics.limited(verdict.limit)
   const seconds = Math.max(1, Math.ceil(verdict.retryInMs / 1000))
   const guessed = verdict.limit === 'wrong-keys'
   const detail = guessed
     ? `Too many wrong installation keys came from this address. The next one is looked at in ${seconds} s.`
     : `Too many requests came ${verdict.limit === 'address' ? 'from this address' : 'with this key'}. The next one is taken in ${seconds} s.`
-  throw new ProblemError(httpProblem(guessed ? 'too-many-wrong-keys' : 'too-many-requests', detail), seconds)
+  return new ProblemError(httpProblem(guessed ? 'too-many-wrong-keys' : 'too-many-requests', detail), seconds)
 }
 
-/** Counts an answer of the service and notes it for the log. Throws the refusal as a ProblemError. */
-export function takeAnswer<Given extends Answer>(
-  { limits, metrics }: Exchange,
+function takeAnswer<Given extends Answer>(
+  metrics: Metrics,
   request: FastifyRequest,
   answer: Given,
 ): Exclude<Given, RefusalAnswer> {
   metrics.decided(answer)
   if (answer.kind === 'refused') {
     const { refusal } = answer
-    if (refusal.code === 'installation-key-unknown') {
-      limits.chargeWrongKey(request.sender)
-      metrics.wrongKey()
-    }
     const problem = problemOfRefusal(refusal)
     throw new ProblemError(problem, problem.status === 503 ? busySeconds : null)
   }

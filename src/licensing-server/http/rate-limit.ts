@@ -59,6 +59,14 @@ export class RateLimit {
     this.#usedUntil.set(key, next)
   }
 
+  /** Takes back one that was counted and should not have been. */
+  refund(key: string, now: number): void {
+    const usedUntil = this.#usedUntil.get(key)
+    if (usedUntil === undefined) return
+    if (usedUntil - this.#intervalMs <= now) this.#usedUntil.delete(key)
+    else this.#usedUntil.set(key, usedUntil - this.#intervalMs)
+  }
+
   #next(key: string, now: number): number {
     return Math.max(this.#usedUntil.get(key) ?? now, now) + this.#intervalMs
   }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { apiPaths } from '../../../src/licensing-api/schemas.ts'
+import { Limits } from '../../../src/licensing-server/http/limits.ts'
 import { until } from '../../support/until.ts'
 import { Machine } from '../vendor.ts'
 import { answerOf, exchange, formOf, type Reply, type Site, startSite } from './site.ts'
@@ -115,6 +116,58 @@ t.test('guessing of keys is slowed and counted, and hurts nobody else', async t 
   t.match(log, /"address":"192\.0\.2\.66".*"problem":"installation-key-unknown"/)
   for (const secret of [key, ...guesses])
     t.notOk(log.includes(secret) || log.includes(secret.replaceAll('-', '')))
+})
+
+t.test('guesses that come all at once are not all looked at, and right keys are no guesses', async t => {
+  const site = await startSite(t, {
+    limits: { perAddress: ample, perKey: ample, wrongKeys: { burst: 3, perHour: 1 } },
+    listen: { trustedProxies: ['127.0.0.1'] },
+  })
+  const { key } = await site.vendor.pool(100)
+  const [guesser, owner] = ['192.0.2.66', '192.0.2.1'].map(address => ({ 'x-forwarded-for': address }))
+  const request = await new Machine().request({ sessions: 1 })
+  const keys = await strangeKeys(12)
+  const guesses = await Promise.all(
+    keys.map(installationKey => site.post(apiPaths.activations, { request, installationKey }, guesser)),
+  )
+  const codes = guesses.map(({ body }) => body.code)
+  t.equal(codes.filter(code => code === 'installation-key-unknown').length, 3)
+  t.equal(guesses.filter(({ status }) => status === 429).length, 9)
+  t.equal((await activate(site, key, guesser)).body.code, 'too-many-wrong-keys')
+
+  const right = await Promise.all(Array.from({ length: 12 }, () => activate(site, key, owner)))
+  t.ok(right.some(({ status }) => status === 200))
+  for (const { status, body, headers } of right.filter(({ status }) => status !== 200)) {
+    t.match({ status, code: body.code }, { status: 429, code: 'too-many-requests' })
+    t.equal(headers.get('retry-after'), '1', 'whoever shares the address is let in soon')
+  }
+  for (let n = 0; n < 4; n++) t.equal((await activate(site, key, owner)).status, 200, 'none was counted')
+})
+
+t.test('a key that is under way counts as wrong until it is settled', async t => {
+  const limits = new Limits(
+    { perAddress: ample, perKey: ample, wrongKeys: { burst: 3, perHour: 1 }, maxTracked: 100 },
+    () => 0,
+  )
+  const ask = (key: string) => limits.admitKey('a', 'request', key)
+  const underWay = ['k1', 'k2', 'k3'].map(ask)
+  t.match(ask('k4'), { ok: false, limit: 'address', retryInMs: 1000 }, 'nobody knows yet what those are')
+  t.match(limits.admitKey('b', 'request', 'k4'), { ok: true }, 'another address')
+  t.match(ask(''), { ok: true }, 'a machine without a key')
+  for (const [index, verdict] of underWay.entries()) if (verdict.ok) verdict.settle(index > 0)
+  const right = ask('k4')
+  t.equal(right.ok, true, 'the one that was right was given back')
+  if (right.ok) right.settle(true)
+  t.match(ask('k5'), { ok: false, limit: 'wrong-keys' })
+})
+
+t.test('one key has one count, however it is typed', async t => {
+  const site = await startSite(t, { limits: { perKey: none } })
+  const { key } = await site.vendor.pool(10)
+  t.equal((await activate(site, key)).status, 200)
+  for (const one of ['I', 'l']) {
+    t.equal((await activate(site, one + key.slice(1))).body.code, 'too-many-requests', `1 typed as ${one}`)
+  }
 })
 
 t.test('a mistyped key is no guess', async t => {

@@ -204,6 +204,15 @@ t.test('the form of another web site is not taken', async t => {
     t.equal(refused.status, 403, from)
     t.match(refused.text, 'Another web site sent this form.')
   }
+  const { host } = new URL(site.url)
+  const statusFrom = async (origin: string) => {
+    const body = formOf({ request: 'a' })
+    return (await exchange(site.url, { method: 'POST', headers: { origin }, body })).status
+  }
+  for (const origin of ['https://evil.example', 'null', `https://${host}.evil.example`, `ftp://${host}`]) {
+    t.equal(await statusFrom(origin), 403, `an older browser, from ${origin}`)
+  }
+  t.not(await statusFrom(`http://${host}`), 403, 'its own form is read')
 })
 
 t.test('a form has its bounds', async t => {

@@ -33,6 +33,20 @@ t.test('looking counts nothing, charging counts past the quota', async t => {
   t.equal(limit.look('a', minuteMs).ok, true)
 })
 
+t.test('what is taken back was never counted', async t => {
+  const limit = new RateLimit({ burst: 2, perHour: 1 }, 10)
+  limit.refund('nobody', 0)
+  t.equal(limit.size, 0)
+  limit.charge('a', 0)
+  limit.charge('a', 0)
+  t.equal(limit.look('a', 0).ok, false)
+  limit.refund('a', 0)
+  t.equal(limit.look('a', 0).ok, true)
+  t.equal(limit.size, 1)
+  limit.refund('a', 0)
+  t.equal(limit.size, 0)
+})
+
 t.test('memory is bounded, and who is busy is forgotten last', async t => {
   const limit = new RateLimit({ burst: 1, perHour: 1 }, 100)
   let largest = 0

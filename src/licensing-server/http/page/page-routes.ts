@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../../log.ts'
 import type { Answer, LicenseAnswer, LicensingService } from '../../service.ts'
-import { admitKey, beginProblem, type Exchange, takeAnswer } from '../exchange.ts'
+import { askService, beginProblem, type Exchange } from '../exchange.ts'
 import { explain } from '../explain.ts'
 import { httpProblem, ProblemError } from '../problems.ts'
 import { formView, type Trouble } from './form-view.ts'
@@ -90,11 +90,10 @@ async function submit(parts: PageParts, request: FastifyRequest, reply: FastifyR
     return sendForm(parts, reply, values, { heading, errors: form.errors, ...nothing })
   }
   try {
-    admitKey(parts, request, form)
     const { installationKey, sessions } = form
     const options = { installationKey, ...(sessions === undefined ? {} : { sessions }) }
-    const answer: Answer = await parts.service.submit(form.request, options)
-    return await sendResult(parts, reply, takeAnswer(parts, request, answer))
+    const answer = await askService(parts, request, form, () => parts.service.submit(form.request, options))
+    return await sendResult(parts, reply, answer)
   } catch (error) {
     // What was typed stays in the form, so that one thing can be mended.
     return sendProblemPage(parts, request, reply, explain(error, request, parts.log), values)
@@ -188,10 +187,15 @@ function sendFile(reply: FastifyReply, name: string, text: string): FastifyReply
     .send(`${text}\n`)
 }
 
-/** Browsers say whose form it is. There is no session that another site could ride on; its visitors' addresses are. */
+/**
+ * Browsers say whose form it is; where they do not, older ones still say from where it comes. There is no session that
+ * another site could ride on; its visitors' addresses are.
+ */
 function refuseOtherSites(request: FastifyRequest): void {
-  const site = request.headers['sec-fetch-site']
-  if (site === undefined || site === 'same-origin' || site === 'none') return
+  const { origin, 'sec-fetch-site': site } = request.headers
+  if (site === 'same-origin' || site === 'none') return
+  if (site === undefined && (origin === undefined || origin.replace(/^https?:\/\//, '') === request.host))
+    return
   throw new ProblemError(httpProblem('cross-site', 'The form was sent by another web site.'))
 }
 
