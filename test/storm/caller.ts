@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { TestProgram } from '../support/processes.ts'
 import type { Site, TearDown } from '../support/site.ts'
@@ -13,6 +14,7 @@ export class StormCaller {
   readonly kind: Kind
   readonly book: Book
   readonly #program: TestProgram
+  readonly #ledger: string
   readonly #reader: LedgerReader
   readonly #ready: Promise<string>
   #diedAt: bigint | null = null
@@ -22,11 +24,11 @@ export class StormCaller {
   constructor(t: TearDown, site: Site, kind: Kind, name: string, hold: number) {
     this.kind = kind
     this.book = new Book(name)
-    const ledger = join(site.folder, `${name}.ledger`)
+    this.#ledger = join(site.folder, `${name}.ledger`)
     const file = kind === 'library' ? 'library-process.ts' : 'raw-process.ts'
-    const args = [site.config.listen.unix.path, name, ledger, String(hold), kind]
+    const args = [site.config.listen.unix.path, name, this.#ledger, String(hold), kind]
     this.#program = new TestProgram(t, join(import.meta.dirname, file), args)
-    this.#reader = new LedgerReader(ledger)
+    this.#reader = new LedgerReader(this.#ledger)
     this.#ready = this.#program.line()
     // Who is killed before it says so is not missed.
     this.#ready.catch(() => 'killed')
@@ -40,6 +42,11 @@ export class StormCaller {
     await this.#ready
     const said = await this.#program.line()
     if (said !== line) throw new Error(`${this.book.client} said "${said}" and not "${line}"`)
+  }
+
+  /** Bytes in its ledger. */
+  get written(): number {
+    return statSync(this.#ledger, { throwIfNoEntry: false })?.size ?? 0
   }
 
   go(): void {

@@ -12,8 +12,11 @@ const LIMIT = 60
 const KINDS: readonly Kind[] = ['named', 'unnamed', 'named', 'library']
 /** Together more than there is, so that the limit is met all the time. */
 const HOLD_EACH = 20
-const MIN_LOAD_MS = 1
-const MAX_LOAD_MS = 300
+/** Notes in the books between two kills, about: the moment is measured by what was done, not by a clock. */
+const MIN_NOTES = 1
+const MAX_NOTES = 600
+const BYTES_A_NOTE = 40
+const MAX_LOAD_MS = 5000
 const KILLED_AT_START = 0.1
 const MAX_START_MS = 250
 const CALLER_KILLED = 0.08
@@ -112,12 +115,12 @@ class Storm {
   /** Load, a kill at a moment of the seed, the books, and the next daemon. */
   async round(): Promise<void> {
     for (const caller of this.#callers) caller.go()
-    const loadMs = this.#random.spread(MIN_LOAD_MS, MAX_LOAD_MS)
+    const notes = this.#random.spread(MIN_NOTES, MAX_NOTES)
     const victim = this.#random.chance(CALLER_KILLED) ? this.#random.below(this.#callers.length) : -1
     const part = this.#random.next()
-    await sleep(loadMs * part)
+    await this.#load(notes * part)
     if (victim >= 0) await this.#killCaller(victim)
-    await sleep(loadMs * (1 - part))
+    await this.#load(notes * (1 - part))
     await this.#kill()
     if (this.#random.chance(KILLED_AT_START) && this.result.kills < this.#options.kills) {
       this.#windowEndsAt = this.#windowFromNow()
@@ -131,6 +134,15 @@ class Storm {
     const { kills } = this.result
     if (this.result.wrong.length === 0 && kills % (this.#options.settleEvery ?? 100) === 0)
       await this.#settle()
+  }
+
+  /** Waits until the callers made so many notes. The library comes back first and would make all of them alone. */
+  async #load(notes: number): Promise<void> {
+    const callers = this.#callers.filter(({ kind }) => kind !== 'library')
+    const written = () => sum(callers.map(caller => caller.written))
+    const enough = written() + notes * BYTES_A_NOTE
+    const end = performance.now() + MAX_LOAD_MS
+    while (written() < enough && performance.now() < end) await sleep(1)
   }
 
   /** All callers are killed: the count must come to 0 by itself. */

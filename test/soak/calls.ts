@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SessionClient } from '../../src/client/index.ts'
+import type { Seeded } from '../storm/seeded.ts'
+import type { Latencies } from './sampler.ts'
+
+const CLIENTS = 4
+const TICK_MS = 10
+
+export interface CallsOptions {
+  readonly socketPath: string
+  /** Calls a second that begin. */
+  readonly rate: number
+  readonly meanHoldMs: number
+  readonly random: Seeded
+  readonly latencies: Latencies
+}
+
+/** Calls that come at a rate and last for exponentially distributed times, carried by the client library. */
+export class Calls {
+  readonly counts = { asked: 0, granted: 0, denied: 0, released: 0, lost: 0 }
+  readonly #options: CallsOptions
+  readonly #clients: SessionClient[]
+  readonly #going = new Set<Promise<void>>()
+
+  constructor(options: CallsOptions) {
+    this.#options = options
+    const { socketPath } = options
+    this.#clients = Array.from(
+      { length: CLIENTS },
+      (_, index) =>
+        new SessionClient({ socketPath, clientId: `soak-${index}`, application: `app-${index % 2}` }),
+    )
+    for (const client of this.#clients) client.on('sessionLost', () => this.counts.lost++)
+  }
+
+  /** Begins calls at the rate until `isOver`, and waits until the last one has ended. */
+  async run(isOver: () => boolean): Promise<void> {
+    const { rate } = this.#options
+    const startedAt = performance.now()
+    while (!isOver()) {
+      const due = Math.floor(((performance.now() - startedAt) / 1000) * rate)
+      while (this.counts.asked < due) this.#begin()
+      await sleep(TICK_MS)
+    }
+    await Promise.all(this.#going)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map(client => client.close()))
+  }
+
+  #begin(): void {
+    const client = this.#clients[this.counts.asked++ % CLIENTS]!
+    const call = this.#call(client).finally(() => this.#going.delete(call))
+    this.#going.add(call)
+  }
+
+  async #call(client: SessionClient): Promise<void> {
+    const { latencies, random, meanHoldMs } = this.#options
+    const askedAt = performance.now()
+    const outcome = await client.acquire()
+    latencies.take(performance.now() - askedAt)
+    if (!outcome.granted) {
+      this.counts.denied++
+      return
+    }
+    this.counts.granted++
+    await sleep(random.exponential(meanHoldMs))
+    if (await outcome.session.release()) this.counts.released++
+  }
+}
