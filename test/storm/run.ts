@@ -16,11 +16,16 @@ const args = await yargs(hideBin(process.argv))
   .parse()
 
 const seed = args.seed ?? Math.floor(Math.random() * 2 ** 31)
-process.stderr.write(`seed ${seed}\n`)
+process.stderr.write(`seed ${seed}; Ctrl-C ends it early, with its result\n`)
+let interrupted = false
+process.once('SIGINT', () => {
+  interrupted = true
+})
 const result = await runWithTearDown(t =>
   storm(t, {
     kills: args.kills,
     seed,
+    isOver: () => interrupted,
     onKill: (kill, { granted, callerKills }) => {
       if (kill % 10 > 1) return
       process.stderr.write(

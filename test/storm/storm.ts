@@ -32,6 +32,8 @@ export interface StormOptions {
   readonly settleEvery?: number
   /** Another daemon than the one that ships. */
   readonly daemon?: ProcessOptions
+  /** Asked after each round: ends the storm before all its kills are done. */
+  readonly isOver?: () => boolean
   readonly onKill?: (kill: number, result: StormResult) => void
 }
 
@@ -61,7 +63,8 @@ export async function storm(t: TearDown, options: StormOptions): Promise<StormRe
   const rig = new Storm(t, options)
   const startedAt = performance.now()
   await rig.start()
-  while (rig.result.kills < options.kills && rig.result.wrong.length === 0) {
+  const isOver = () => rig.result.kills >= options.kills || (options.isOver?.() ?? false)
+  while (!isOver() && rig.result.wrong.length === 0) {
     await rig.round()
     options.onKill?.(rig.result.kills, rig.result)
   }
