@@ -141,6 +141,10 @@ function archiveOf(state: StateStore, product: string) {
     read: (key: string) => state.read(`${key} ${product}`),
     write: (key: string, value: string) => state.write(`${key} ${product}`, value),
     latestLicense: () => state.read(name),
+    licenses() {
+      const text = state.read(name)
+      return text === null ? [] : [{ text }]
+    },
     acceptLicense(
       text: string,
       _acceptedAt: number,

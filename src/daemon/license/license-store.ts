@@ -4,7 +4,7 @@ import type { ChainTrust } from '../../license/chain.ts'
 import { type License, licenseMaxBytes } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
-import { identityOfStored, judgeLicenseInForce } from '../../license/in-force.ts'
+import { judgeLicenseInForce, newestOfSameInstallation } from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import { type LicenseProblem, licenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
@@ -14,6 +14,8 @@ import { acceptedEvent, type LicenseEvent, type LicenseOrigin } from './license-
 /** Where accepted licenses are kept; the state database. */
 export interface LicenseArchive {
   latestLicense(): string | null
+  /** Those that were accepted, the latest among them. */
+  licenses(): readonly { readonly text: string }[]
   /**
    * Keeps a license as the latest, and carries out `guard.lay` in the same step. False, and nothing done, where
    * the latest is neither `guard.after` nor the license itself: another process was first.
@@ -191,7 +193,7 @@ export class LicenseStore {
     const before = this.#license
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const inForce = this.#license
-      const verdict = await this.#judge(text, inForce)
+      const verdict = await this.#judge(text)
       if (!verdict.ok) return { outcome: 'rejected', rejection: { ...verdict.problem, at: now() } }
       const { license } = verdict
       if (basedOn !== 'anything' && isOvertaken(license, basedOn, inForce)) return { outcome: 'overtaken' }
@@ -216,10 +218,10 @@ export class LicenseStore {
    * A license that was issued after the license time was poisoned by a wrong clock cures it; so where it would
    * be expired, it is judged at the time that holds once it is in force.
    */
-  async #judge(text: string, inForce: License | null): Promise<LicenseVerdict> {
-    const { now, nowAfter } = this.#options
-    const stored = this.#archived === null ? null : identityOfStored(this.#archived)
-    const context = { ...this.#context(), inForce: inForce ?? stored ?? undefined }
+  async #judge(text: string): Promise<LicenseVerdict> {
+    const { archive, now, nowAfter } = this.#options
+    const stored = archive.licenses().map(kept => kept.text)
+    const context = { ...this.#context(), inForce: newestOfSameInstallation(text, stored) ?? undefined }
     const verdict = await verifyLicense(text, { ...context, now: now() })
     if (verdict.ok || verdict.license === undefined || nowAfter === undefined) return verdict
     if (verdict.problem.code !== 'license-expired') return verdict
