@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -62,6 +62,14 @@ t.test('the report of a day, for people, for a spreadsheet and for programs', as
   t.match(stdout, new RegExp(`^1 % +${needed} +${needed - 10} more than licensed$`, 'm'))
   t.match(stdout, /^ +10 │ {24}─{6}█{3}─{21}$/m, 'at ten the bar reaches the limit')
   t.match(stdout, /^ +0 │·{24}█{30}·{18}$/m, 'no daemon is not the same as idle')
+
+  const manual = readFileSync(join(import.meta.dirname, '../../docs/reports.md'), 'utf8')
+  const example = /```text\n([^`]+)```/.exec(manual)![1]!.split('\n')
+  t.strictSame(
+    example.filter(line => line !== '…' && !stdout.split('\n').includes(line)),
+    [],
+    'docs/reports.md shows this report',
+  )
 
   const { advice, series, total } = JSON.parse((await ctl(...ofMonday, '--json')).stdout)
   t.match({ advice, total }, { advice: { offeredErlangs: offered, limit: 10 }, total: { granted: 630 } })

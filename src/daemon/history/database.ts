@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
 import { addFigures, type Bucket, type Figures, noFigures } from '../../report/figures.ts'
-import type { Span } from '../../report/spans.ts'
+import { type Span, spanNames } from '../../report/spans.ts'
 import { makeOwnFile, makePrivateFile } from '../../write-file.ts'
 
 /** Each brings the schema from the version of its index to the next, in a transaction of its own. */
@@ -32,6 +32,8 @@ export class HistoryDatabase {
   readonly #find: Database.Statement
   readonly #put: Database.Statement
   readonly #remove: Database.Statement
+  /** Rows that there are; nobody else writes. To count them each time would take milliseconds. */
+  readonly #count: Record<Span, number> = { minute: 0, hour: 0, day: 0 }
 
   /** @throws {Fault} `history-too-new` where a newer program wrote it; else what SQLite throws */
   constructor(path: string) {
@@ -46,10 +48,10 @@ export class HistoryDatabase {
       )
       this.#remove = this.#db.prepare(
         `DELETE FROM history WHERE rowid IN (
-          SELECT rowid FROM history WHERE span = @span AND start <= (
-            SELECT start FROM history WHERE span = @span ORDER BY start DESC LIMIT 1 OFFSET @kept
-          ) ORDER BY start LIMIT ${REMOVED_AT_ONCE})`,
+          SELECT rowid FROM history WHERE span = ? ORDER BY start LIMIT ?)`,
       )
+      const count = this.#db.prepare('SELECT count(*) FROM history WHERE span = ?').pluck()
+      for (const span of spanNames) this.#count[span] = count.get(span) as number
     } catch (error) {
       this.#db.close()
       throw error
@@ -59,22 +61,24 @@ export class HistoryDatabase {
   /** Adds to the rows of those spans: all of them or, where it throws, none. */
   add(rows: readonly (Bucket & { readonly span: Span })[]): void {
     const act = this.#db.transaction(() => {
+      const added: Span[] = []
       for (const { span, start, figures } of rows) {
         const before = this.#find.get(span, start) as string | undefined
+        if (before === undefined) added.push(span)
         const sum = before === undefined ? figures : addFigures(readFigures(before), figures)
         this.#put.run(span, start, JSON.stringify(sum))
       }
+      return added
     })
-    act.immediate()
+    for (const span of act.immediate()) this.#count[span]++
   }
 
-  /** Removes the oldest rows beyond those kept, some at a time. True where there may be more of them. */
-  prune(kept: Kept): boolean {
-    let isMore = false
-    for (const [span, rows] of Object.entries(kept)) {
-      isMore = this.#remove.run({ span, kept: rows }).changes === REMOVED_AT_ONCE || isMore
+  /** Removes the oldest rows beyond those kept, some at a time. */
+  prune(kept: Kept): void {
+    for (const span of spanNames) {
+      const tooMany = Math.min(this.#count[span] - kept[span], REMOVED_AT_ONCE)
+      if (tooMany > 0) this.#count[span] -= this.#remove.run(span, tooMany).changes
     }
-    return isMore
   }
 
   close(): void {

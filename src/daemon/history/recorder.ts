@@ -17,7 +17,6 @@ import { HistoryDatabase, type Kept } from './database.ts'
 
 /** Minutes that wait for a database that cannot be written: a day. */
 const MAX_WAITING = 1440
-const PRUNE_EVERY_MS = 3_600_000
 /** A backup may hold the lock for so long before that is told. */
 const PATIENCE_MS = 60_000
 
@@ -42,7 +41,6 @@ export class HistoryRecorder {
   readonly #waiting = new Map<number, Figures>()
   #last: Reading
   #writeAt = Number.NEGATIVE_INFINITY
-  #pruneAt = Number.NEGATIVE_INFINITY
   #database: { readonly db: HistoryDatabase; readonly inode: number } | null = null
   #failedSince: number | null = null
   #isTold = false
@@ -77,9 +75,7 @@ export class HistoryRecorder {
       const db = this.#open()
       db.add(rowsOf(this.#waiting))
       this.#waiting.clear()
-      if (now >= this.#pruneAt && !db.prune(keptOf(this.#parts.settings()))) {
-        this.#pruneAt = now + PRUNE_EVERY_MS
-      }
+      db.prune(keptOf(this.#parts.settings()))
     } catch (error) {
       this.#failed(error, now)
       return false
