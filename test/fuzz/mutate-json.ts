@@ -47,6 +47,8 @@ function anyAwkward(random: Random): unknown {
   return structuredClone(random.pick(awkward))
 }
 
+const oddNames = ['extra', '__proto__x', 'id', 'constructor', 'toJSON2', '', '0']
+
 type Container = Record<string, unknown> | unknown[]
 
 function containersIn(value: unknown, found: Container[] = []): Container[] {
@@ -66,7 +68,8 @@ function changeOne(container: Container, random: Random): void {
       else delete target[key]
       return
     case 1:
-      target[random.pick(['extra', '__proto__x', 'id', 'constructor', '', '0', `${key}2`])] = anyAwkward(random)
+      if (Array.isArray(container)) container.push(anyAwkward(random))
+      else target[random.pick([...oddNames, `${key}2`])] = anyAwkward(random)
       return
     case 2:
       target[key] = [target[key]]

@@ -31,7 +31,7 @@ export class UnderFire {
   }
 
   static async start(t: TearDown): Promise<UnderFire> {
-    const bounds: Config['bounds'] = { ...defaultConfig().bounds, maxFrameBytes: 4096, maxApplications: 64 }
+    const bounds: Config['bounds'] = { ...defaultConfig().bounds, maxFrameBytes: 16_384, maxApplications: 64 }
     const site = new Site(t, { bounds, log: { level: 'fatal' } })
     site.config.sessions.resumeWindowMs = 2000
     await site.license({ maxSessions: licensed })

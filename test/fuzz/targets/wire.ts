@@ -55,7 +55,7 @@ function makeFrame(random: Random): Buffer {
     case 2:
       return frame(OPCODE.pong, random.bytes(random.below(128)))
     case 3:
-      return frame(OPCODE.text, ' '.repeat(random.pick([4096, 4097, 16_384, 16_385, 70_000])))
+      return frame(OPCODE.text, ' '.repeat(random.pick([16_384, 16_385, 65_536, 65_537, 70_000])))
     case 4:
       return Buffer.concat([Buffer.from([0x81, 0xff]), random.bytes(8), random.bytes(12)])
     case 5:
