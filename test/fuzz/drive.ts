@@ -46,7 +46,10 @@ export async function drive(target: Target, run: Run, t: TearDown): Promise<Tall
     for (let index = 0; index < run.cases && performance.now() < end; index++) {
       const input = await attack.make(new Random(`${target.name}/${run.seed}/${index}`))
       try {
-        const outcome = await Promise.race([bounded(attack.judge(input), target.boundMs ?? boundMs), stray.thrown])
+        const outcome = await Promise.race([
+          bounded(attack.judge(input), target.boundMs ?? boundMs),
+          stray.thrown,
+        ])
         tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1
       } catch (error) {
         throw keep(error, target, run, index, input)
@@ -96,7 +99,10 @@ function keep(error: unknown, { name }: Target, { seed, folder }: Run, index: nu
   writeFileSync(file, input)
   const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const again = `npm run fuzz -- --target ${name} --replay ${file}`
-  return new Error(`${name}, seed ${seed}, case ${index}: ${why}\n\nThe input is in ${file}. Run it again: ${again}`, {
-    cause: error,
-  })
+  return new Error(
+    `${name}, seed ${seed}, case ${index}: ${why}\n\nThe input is in ${file}. Run it again: ${again}`,
+    {
+      cause: error,
+    },
+  )
 }

@@ -2,10 +2,10 @@ import type { Random } from './random.ts'
 
 const edges = [0, 1, 0x0a, 0x20, 0x22, 0x2e, 0x3d, 0x5c, 0x7b, 0x7f, 0x80, 0xc0, 0xe2, 0xfe, 0xff]
 
-type Mutation = (bytes: Buffer, random: Random) => Buffer
+type Mutation = (bytes: Buffer<ArrayBuffer>, random: Random) => Buffer<ArrayBuffer>
 
 /** `bytes` with `count` of its bytes at `at` replaced. */
-function splice(bytes: Buffer, at: number, count: number, put: Buffer): Buffer {
+function splice(bytes: Buffer, at: number, count: number, put: Buffer): Buffer<ArrayBuffer> {
   return Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + count)])
 }
 
@@ -52,8 +52,8 @@ const mutations: readonly Mutation[] = [
 ]
 
 /** A few small damages, as bad copies, bad disks and bad people make them. */
-export function mutateBytes(bytes: Buffer, random: Random, most = 4): Buffer {
-  let result = bytes
+export function mutateBytes(bytes: Buffer, random: Random, most = 4): Buffer<ArrayBuffer> {
+  let result = Buffer.from(bytes)
   for (let rounds = random.between(1, most); rounds > 0; rounds--) {
     if (result.length === 0) return random.bytes(random.below(32))
     result = random.pick(mutations)(result, random)

@@ -53,7 +53,8 @@ function lengthOf(length: number, random: Random, odd: number): Buffer {
 
 function changed(element: Element, random: Random): Element {
   const { tag, content } = element
-  if (random.chance(10)) return { tag: random.chance(50) ? tag ^ (1 << random.below(8)) : random.below(256), content }
+  if (random.chance(10))
+    return { tag: random.chance(50) ? tag ^ (1 << random.below(8)) : random.below(256), content }
   if (Buffer.isBuffer(content)) return { tag, content: mutateBytes(content, random, 1) }
   if (content.length === 0) return { tag, content: [element] }
   const at = random.below(content.length)

@@ -36,7 +36,7 @@ export class Random {
     return list[this.below(list.length)]!
   }
 
-  bytes(length: number): Buffer {
+  bytes(length: number): Buffer<ArrayBuffer> {
     return Buffer.from(Array.from({ length }, () => this.below(256)))
   }
 }

@@ -23,7 +23,9 @@ const { values } = parseArgs({
 
 const chosen = values.target === undefined ? targets : targets.filter(({ name }) => name === values.target)
 if (chosen.length === 0) {
-  throw new Error(`There is no target ${values.target}. There are: ${targets.map(({ name }) => name).join(', ')}`)
+  throw new Error(
+    `There is no target ${values.target}. There are: ${targets.map(({ name }) => name).join(', ')}`,
+  )
 }
 
 const everyMs = 5000
@@ -60,7 +62,9 @@ for (const target of chosen) {
     )
     const seconds = Math.round((performance.now() - started) / 1000)
     const memory = `${Math.round(tally.warmMib)} then ${Math.round(tally.endMib)} MiB`
-    console.log(`${target.name}: ${tally.cases} cases, ${tally.inputs} ${target.kind}, seed ${values.seed}, ${seconds} s, ${memory}`)
+    console.log(
+      `${target.name}: ${tally.cases} cases, ${tally.inputs} ${target.kind}, seed ${values.seed}, ${seconds} s, ${memory}`,
+    )
     for (const [outcome, times] of Object.entries(tally.outcomes).sort(([, a], [, b]) => b - a))
       console.log(`  ${String(times).padStart(8)}  ${outcome}`)
   } finally {

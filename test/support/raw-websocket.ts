@@ -14,7 +14,7 @@ export function encodeFrame(
   opcode: number,
   payload: Buffer | string,
   final = true,
-  mask = randomBytes(4),
+  mask: Buffer = randomBytes(4),
 ): Buffer {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
   const header = frameHeader((final ? 0x80 : 0) | opcode, bytes.length)

@@ -30,7 +30,11 @@ function make(random: Random): Buffer {
   const [body, algorithm] = whole!.content as Exclude<typeof whole, undefined>[]
   const changed = mutateDer(writeDer(body!, random), random)
   const signature = sign('sha256', changed, rootKey)
-  const parts = [changed, writeDer(algorithm!, random), writeDer({ tag: 3, content: Buffer.concat([Buffer.of(0), signature]) }, random)]
+  const parts = [
+    changed,
+    writeDer(algorithm!, random),
+    writeDer({ tag: 3, content: Buffer.concat([Buffer.of(0), signature]) }, random),
+  ]
   const length = Buffer.alloc(4, 0x82)
   const inner = Buffer.concat(parts)
   length[0] = 0x30
@@ -46,7 +50,10 @@ export function judgeCertificate(input: Buffer): string {
     return verdict.problem.code
   }
   const certificate = new X509Certificate(der)
-  ensure(certificate.verify(trustedRoots[0]!.publicKey), 'A certificate was believed that the root did not sign.')
+  ensure(
+    certificate.verify(trustedRoots[0]!.publicKey),
+    'A certificate was believed that the root did not sign.',
+  )
   ensure(!certificate.ca, 'An authority was believed as the signer of licenses.')
   const same = der.equals(issuingDer)
   ensure(same || input[0] === signedAnew, 'Another spelling of the certificate was believed.')

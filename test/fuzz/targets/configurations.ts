@@ -15,8 +15,32 @@ const samples = ['sessiond.yaml', 'licensing-server.yaml'].map(name =>
     .replace(/^ *#.*\n/gm, '')
     .replace(/ +# .*$/gm, ''),
 )
-const pieces = ['&a [*a]', '*a', '!!binary x', '!!js/function x', '<<: {x: 1}', '? a', '|\n  x', '{}', '[]', '~']
-  .concat(['1e999', '0x7f', '.nan', '"\\ud800"', '2026-11-24', '- - -', '%YAML 1.1', '---', '...', '\t', "''", '-1'])
+const pieces = [
+  '&a [*a]',
+  '*a',
+  '!!binary x',
+  '!!js/function x',
+  '<<: {x: 1}',
+  '? a',
+  '|\n  x',
+  '{}',
+  '[]',
+  '~',
+]
+  .concat([
+    '1e999',
+    '0x7f',
+    '.nan',
+    '"\\ud800"',
+    '2026-11-24',
+    '- - -',
+    '%YAML 1.1',
+    '---',
+    '...',
+    '\t',
+    "''",
+    '-1',
+  ])
   .concat(['constructor: 1', '__proto__: {a: 1}', 'on', '1_000', '0o17', '&a {a: *a}', ': :', '#'])
 
 /** Configuration files of both programs. The first byte tells which. */

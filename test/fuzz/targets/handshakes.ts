@@ -36,7 +36,16 @@ function make(random: Random): Buffer {
   const text = handshakeText({ headers: { 'Sec-WebSocket-Key': key } })
   const head = text.split('\r\n')
   if (random.chance(60)) head.splice(random.between(1, 6), random.below(2), random.pick(lines))
-  if (random.chance(20)) head[0] = random.pick(['GET /x HTTP/1.1', 'POST / HTTP/1.1', 'GET / HTTP/1.0', 'PRI * HTTP/2.0', 'CONNECT a:1 HTTP/1.1', 'GET http://a/ HTTP/1.1', ''])
+  if (random.chance(20))
+    head[0] = random.pick([
+      'GET /x HTTP/1.1',
+      'POST / HTTP/1.1',
+      'GET / HTTP/1.0',
+      'PRI * HTTP/2.0',
+      'CONNECT a:1 HTTP/1.1',
+      'GET http://a/ HTTP/1.1',
+      '',
+    ])
   const bytes = Buffer.from(head.join('\r\n'))
   return random.chance(50) ? mutateBytes(bytes, random) : bytes
 }

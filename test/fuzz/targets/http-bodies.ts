@@ -39,8 +39,14 @@ export const httpBodies: Target = {
     t.teardown(() => agent.destroy())
     return {
       async make(random) {
-        const document = random.chance(50) ? text : mutateJws(good, machine.privateKey, 'ES256', random).toString('latin1')
-        return Buffer.from(JSON.stringify(random.chance(60) ? makeApi(random, document, key) : makeForm(random, document, key)))
+        const document = random.chance(50)
+          ? text
+          : mutateJws(good, machine.privateKey, 'ES256', random).toString('latin1')
+        return Buffer.from(
+          JSON.stringify(
+            random.chance(60) ? makeApi(random, document, key) : makeForm(random, document, key),
+          ),
+        )
       },
       async judge(input) {
         const outcome = await send(site.url, agent, JSON.parse(input.toString()))
@@ -59,9 +65,13 @@ export const httpBodies: Target = {
 function makeApi(random: Random, request: string, installationKey: string): Sent {
   const path = random.pick([apiPaths.activations, apiPaths.reactivations, apiPaths.deactivationConfirmations])
   const body = path === apiPaths.activations ? { request, installationKey, sessions: 2 } : { request }
-  let bytes = Buffer.from(random.chance(70) ? spellJson(mutateJson(body, random), random) : JSON.stringify(body))
+  let bytes: Buffer = Buffer.from(
+    random.chance(70) ? spellJson(mutateJson(body, random), random) : JSON.stringify(body),
+  )
   if (random.chance(25)) bytes = mutateBytes(bytes, random)
-  const type = random.chance(92) ? 'application/json' : random.pick(['text/plain', 'multipart/form-data', '', 'application/json; charset=x'])
+  const type = random.chance(92)
+    ? 'application/json'
+    : random.pick(['text/plain', 'multipart/form-data', '', 'application/json; charset=x'])
   return { method: 'POST', path, headers: { 'content-type': type }, body: bytes.toString('base64') }
 }
 
@@ -72,9 +82,16 @@ function makeForm(random: Random, request: string, key: string): Sent {
   const parts = [
     part('installationKey', key),
     part('sessions', random.pick(['2', '', '-1', '1e9', '٣', '2 ', '0x2'])),
-    random.chance(50) ? part('request', request) : part('requestFile', request, '; filename="request.jws"\r\nContent-Type: x/y'),
+    random.chance(50)
+      ? part('request', request)
+      : part('requestFile', request, '; filename="request.jws"\r\nContent-Type: x/y'),
   ]
-  if (random.chance(40)) parts.splice(random.below(3), random.below(2), random.pick([...parts, part('__proto__', 'x'), part('extra', 'x')]))
+  if (random.chance(40))
+    parts.splice(
+      random.below(3),
+      random.below(2),
+      random.pick([...parts, part('__proto__', 'x'), part('extra', 'x')]),
+    )
   const bytes = Buffer.from(`${parts.join('')}--${boundary}--\r\n`, 'latin1')
   const body = random.chance(50) ? mutateBytes(bytes, random) : bytes
   const type = `multipart/form-data; boundary=${random.chance(95) ? boundary : random.pick(['', 'x', '"'])}`
@@ -84,7 +101,11 @@ function makeForm(random: Random, request: string, key: string): Sent {
 
 async function send(url: string, agent: Agent, { method, path, headers, body }: Sent): Promise<string> {
   const bytes = Buffer.from(body, 'base64')
-  const sent = httpRequest(url + path, { method, agent, headers: { ...headers, 'content-length': bytes.length } })
+  const sent = httpRequest(url + path, {
+    method,
+    agent,
+    headers: { ...headers, 'content-length': bytes.length },
+  })
   sent.end(bytes)
   const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   const chunks: Buffer[] = []
@@ -99,7 +120,10 @@ function check(path: string, answer: IncomingMessage, text: string): string {
   if (type.startsWith('application/problem+json')) {
     const problem: unknown = JSON.parse(text)
     ensure(isProblem.Check(problem), `It is no problem as documented: ${text}`)
-    ensure(codes.has(problem.code) && problem.status === status, `${problem.code} with ${status} is not documented.`)
+    ensure(
+      codes.has(problem.code) && problem.status === status,
+      `${problem.code} with ${status} is not documented.`,
+    )
     return `${status} ${problem.code}`
   }
   if (!path.startsWith('/v1/') && type.startsWith('text/html')) {

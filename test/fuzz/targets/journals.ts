@@ -18,7 +18,8 @@ export const journals: Target = {
     t.teardown(() => rmSync(folder, { recursive: true }))
     const good = makeGood(join(folder, 'good.db'))
     return {
-      make: random => (random.chance(70) ? damage(good, random) : nonsense(good, join(folder, 'odd.db'), random)),
+      make: random =>
+        random.chance(70) ? damage(good, random) : nonsense(good, join(folder, 'odd.db'), random),
       judge: async input => judge(join(folder, 'journal.db'), input),
     }
   },
@@ -46,7 +47,19 @@ export function damage(good: Buffer, random: Random): Buffer {
   return bytes
 }
 
-const values = [null, -1, 0, 1.5, 2 ** 24, 2 ** 48, 1e300, '', 'x', 'x'.repeat(3000), Buffer.from('blob')] as const
+const values = [
+  null,
+  -1,
+  0,
+  1.5,
+  2 ** 24,
+  2 ** 48,
+  1e300,
+  '',
+  'x',
+  'x'.repeat(3000),
+  Buffer.from('blob'),
+] as const
 const columns = ['slot', 'client', 'application', 'key', 'nonce_high', 'nonce_low', 'granted_at']
 
 function nonsense(good: Buffer, path: string, random: Random): Buffer {
@@ -58,14 +71,20 @@ function nonsense(good: Buffer, path: string, random: Random): Buffer {
       const number = random.below(sessions)
       const run = (sql: string, ...more: unknown[]) => db.prepare(sql).run(...more)
       const change = random.below(6)
-      if (change === 0) run(`UPDATE OR IGNORE clients SET ${random.pick(['identity', 'label', 'pid', 'start_time'])} = ?`, value)
-      else if (change === 1) run('UPDATE meta SET value = ? WHERE name = ?', String(value), random.pick(['stamp', 'boot']))
+      if (change === 0)
+        run(
+          `UPDATE OR IGNORE clients SET ${random.pick(['identity', 'label', 'pid', 'start_time'])} = ?`,
+          value,
+        )
+      else if (change === 1)
+        run('UPDATE meta SET value = ? WHERE name = ?', String(value), random.pick(['stamp', 'boot']))
       else if (change === 2) run('DELETE FROM clients WHERE number = ?', random.below(2))
       else if (change === 3) db.pragma(`user_version = ${random.below(4)}`)
       else {
         const sql = `UPDATE OR IGNORE sessions SET ${random.pick(columns)} = ? WHERE slot = ?`
         // A value that its column does not take leaves the row as it was.
-        if (value !== null && !(typeof value !== 'number' && sql.includes('slot ='))) run(sql.replace('SET slot', 'SET client'), value, number)
+        if (value !== null && !(typeof value !== 'number' && sql.includes('slot =')))
+          run(sql.replace('SET slot', 'SET client'), value, number)
       }
     }
     db.pragma('journal_mode = DELETE')
@@ -93,7 +112,8 @@ function judge(path: string, input: Buffer): string {
     journal.commit(counter)
     for (let times = 0; times < 3; times++) journal.heal(counter)
     // A header of a format that SQLite reads and does not write: told, and counted in memory until somebody acts.
-    if (journal.degraded && heard.some(line => line.includes('readonly'))) return 'degraded: cannot be written'
+    if (journal.degraded && heard.some(line => line.includes('readonly')))
+      return 'degraded: cannot be written'
     ensure(!journal.degraded, `A journal with damage does not heal: ${heard.join('; ')}`)
     journal.close()
     const next = openJournal(path)

@@ -26,7 +26,11 @@ export const verifyContext: VerifyContext = {
 
 /** A license that is good in that context, issued within the validity of the vendor's certificates. */
 export function goodLicense(): Signed {
-  const header = { alg: 'PS256', typ: 'license+jws', x5c: issuer.chain.map(({ raw }) => raw.toString('base64')) }
+  const header = {
+    alg: 'PS256',
+    typ: 'license+jws',
+    x5c: issuer.chain.map(({ raw }) => raw.toString('base64')),
+  }
   const payload = makeLicense({ issuedAt: '2026-11-24T11:00:00Z' })
   return signed(header, payload)
 }

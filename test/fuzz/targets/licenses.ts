@@ -11,7 +11,10 @@ export const licenses: Target = {
   async open() {
     const good = goodLicense()
     const verdict = await verifyLicense(good.text, verifyContext)
-    ensure(verdict.ok, `The license that is changed is not good: ${verdict.ok ? '' : verdict.problem.message}`)
+    ensure(
+      verdict.ok,
+      `The license that is changed is not good: ${verdict.ok ? '' : verdict.problem.message}`,
+    )
     return {
       make: random => mutateJws(good, issuer.privateKey, 'PS256', random),
       judge: input => judgeLicense(input, good.text),
@@ -30,10 +33,19 @@ export async function judgeLicense(input: Buffer, genuine: string): Promise<stri
   }
   const text = input.toString('latin1').trim()
   if (text === genuine) return 'the same license'
-  ensure(isSignedBy(text, issuer.chain[0].publicKey, 'PS256'), 'A license was believed that the vendor did not sign.')
+  ensure(
+    isSignedBy(text, issuer.chain[0].publicKey, 'PS256'),
+    'A license was believed that the vendor did not sign.',
+  )
   const { header, payload } = partsOf(text)
   const x5c = issuer.chain.map(({ raw }) => raw.toString('base64'))
-  ensure(JSON.stringify(header['x5c']) === JSON.stringify(x5c), 'A license was believed under another certificate.')
-  ensure(verdict.license.maxSessions === payload['maxSessions'], 'The license says something else than its text.')
+  ensure(
+    JSON.stringify(header['x5c']) === JSON.stringify(x5c),
+    'A license was believed under another certificate.',
+  )
+  ensure(
+    verdict.license.maxSessions === payload['maxSessions'],
+    'The license says something else than its text.',
+  )
   return 'signed anew'
 }

@@ -53,7 +53,9 @@ function makeLine(random: Random, index: number): string {
     ? Array.from({ length: random.pick([0, 1, 2, 8]) }, () => makeRequest(random))
     : makeRequest(random)
   const good = index === 0 && !batch
-  const text = Buffer.from(good || random.chance(25) ? JSON.stringify(value) : spellJson(mutateJson(value, random), random))
+  const text = Buffer.from(
+    good || random.chance(25) ? JSON.stringify(value) : spellJson(mutateJson(value, random), random),
+  )
   const damaged = !good && random.chance(25) ? keepText(mutateBytes(text, random, 2), random) : text
   return damaged.toString('latin1').replaceAll('\n', ' ')
 }

@@ -1,7 +1,7 @@
-import { createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { connectLicensingServer } from '../../../src/daemon/reactivation/licensing-server.ts'
 import { nothing, World, wanting } from '../../daemon/reactivation/rig.ts'
 import { publishRevocationList } from '../../licensing-server/http/site.ts'
@@ -20,7 +20,10 @@ export const replies: Target = {
     await publishRevocationList(world.site)
     const { key } = await world.site.vendor.pool(100)
     const machine = await world.open()
-    ensure((await machine.exchange.activate(machine.server, key, wanting(40))).kind === 'refreshed', 'No license.')
+    ensure(
+      (await machine.exchange.activate(machine.server, key, wanting(40))).kind === 'refreshed',
+      'No license.',
+    )
     const { keeper, exchange, site } = machine
     const file = site.config.license.file
     const [license, text] = [keeper.license, readFileSync(file, 'utf8')]
@@ -34,7 +37,10 @@ export const replies: Target = {
       async judge(input) {
         front.answer = input
         const { kind } = await exchange.reactivate(server, nothing)
-        ensure(keeper.license === license || keeper.license?.licenseId === license?.licenseId, 'Another license is in force.')
+        ensure(
+          keeper.license === license || keeper.license?.licenseId === license?.licenseId,
+          'Another license is in force.',
+        )
         ensure(keeper.lifecycle.state === 'active', `The license is ${keeper.lifecycle.state}.`)
         ensure(readFileSync(file, 'utf8') === text, 'The license file is another.')
         return kind
@@ -45,8 +51,12 @@ export const replies: Target = {
 
 function make(random: Random, good: object): Buffer {
   const body = spellJson(mutateJson(withDamage(good, random), random), random)
-  const type = random.chance(90) ? 'application/json' : random.pick(['application/problem+json', 'text/html', ''])
-  const status = random.chance(80) ? '200 OK' : random.pick(['204 No', '302 Found', '403 No', '429 No', '500 No', '999 x', '100 x'])
+  const type = random.chance(90)
+    ? 'application/json'
+    : random.pick(['application/problem+json', 'text/html', ''])
+  const status = random.chance(80)
+    ? '200 OK'
+    : random.pick(['204 No', '302 Found', '403 No', '429 No', '500 No', '999 x', '100 x'])
   const length = random.chance(90) ? Buffer.byteLength(body) : random.pick([0, 1, 1e9])
   const head = `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\nRetry-After: 5\r\n`
   const bytes = Buffer.from(`${head}Connection: close\r\n\r\n${body}`)
@@ -55,7 +65,10 @@ function make(random: Random, good: object): Buffer {
 
 function withDamage(good: object, random: Random): object {
   const { license = '', ...rest } = good as { license?: string }
-  return { license: random.chance(60) ? mutateBytes(Buffer.from(license), random, 1).toString('latin1') : license, ...rest }
+  return {
+    license: random.chance(60) ? mutateBytes(Buffer.from(license), random, 1).toString('latin1') : license,
+    ...rest,
+  }
 }
 
 /** Answers whatever is asked with the bytes that it is given, and hangs up. */

@@ -20,7 +20,12 @@ export const revocationLists: Target = {
   kind: 'documents',
   async open() {
     const revoked = [
-      { keySha256: 'ab'.repeat(32), serialNumber: '40AB', revokedAt: '2026-11-20T08:00:00Z', reason: 'Stolen' },
+      {
+        keySha256: 'ab'.repeat(32),
+        serialNumber: '40AB',
+        revokedAt: '2026-11-20T08:00:00Z',
+        reason: 'Stolen',
+      },
     ]
     const content = { number: 7, issuedAt: '2026-11-20T08:00:00Z', revoked }
     const text = await signRevocationList(content, readRoot(authorityFolder))

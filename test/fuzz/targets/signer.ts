@@ -51,7 +51,8 @@ export function mutateJws(good: Signed, key: KeyObject, algorithm: Algorithm, ra
     parts[at] = base64url(mutateBytes(Buffer.from(parts[at]!, 'base64url'), random, 2))
     return Buffer.from(parts.join('.'))
   }
-  if (kind === 10) return Buffer.from(random.pick([parts.slice(1), [...parts, ''], parts.toReversed()]).join('.'))
+  if (kind === 10)
+    return Buffer.from(random.pick([parts.slice(1), [...parts, ''], parts.toReversed()]).join('.'))
   const header = kind < 14 ? mutateJson(good.header, random) : good.header
   const payload = kind >= 13 ? mutateJson(good.payload, random) : good.payload
   const input = `${base64url(spellJson(header, random))}.${base64url(spellJson(payload, random))}`

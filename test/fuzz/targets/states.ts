@@ -16,7 +16,10 @@ export const states: Target = {
     const folder = mkdtempSync(join(tmpdir(), 'sessiond-fuzz-'))
     t.teardown(() => rmSync(folder, { recursive: true }))
     const good = makeGood(join(folder, 'good.db'))
-    return { make: random => damage(good, random), judge: async input => judge(join(folder, 'state.db'), input) }
+    return {
+      make: random => damage(good, random),
+      judge: async input => judge(join(folder, 'state.db'), input),
+    }
   },
 }
 

@@ -77,7 +77,8 @@ export class UnderFire {
 
   /** `echoed`: the input may hold a close frame of any code, which comes back (RFC 6455, 5.5.1). */
   checkClose(code: number, echoed: boolean): string {
-    if (echoed && !closeCodes.has(code) && code >= 1007 && code < 5000) return 'closed with the code that was sent'
+    if (echoed && !closeCodes.has(code) && code >= 1007 && code < 5000)
+      return 'closed with the code that was sent'
     ensure(closeCodes.has(code), `The close code ${code} is not documented.`)
     ensure(echoed || code !== CLOSE['internal-error'], 'The daemon met a fault.')
     return `closed with ${code}`
@@ -100,10 +101,16 @@ export class UnderFire {
     if (++this.#cases % 16 !== 0) return
     const status = await control.call('status.get')
     ensure(status.inUse <= licensed && status.inUse >= 1, `${status.inUse} of ${licensed} are in use.`)
-    ensure(status.granted - status.released === status.inUse, `The counts do not add up: ${JSON.stringify(status)}`)
+    ensure(
+      status.granted - status.released === status.inUse,
+      `The counts do not add up: ${JSON.stringify(status)}`,
+    )
     const { total, sessions } = await this.#operator.call('sessions.list', { limit: 1000 })
     const ids = new Set(sessions.map(({ id }: { id: string }) => id))
-    ensure(ids.size === total && total <= licensed, `${total} sessions are listed, ${ids.size} different ones.`)
+    ensure(
+      ids.size === total && total <= licensed,
+      `${total} sessions are listed, ${ids.size} different ones.`,
+    )
     if (this.#cases % 64 === 0) await this.#giveRoom()
   }
 
