@@ -16,6 +16,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['errors'],
   license: ['errors', 'lazily'],
   session: ['errors'],
+  report: [],
   protocol: ['errors', 'lazily'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
@@ -64,7 +65,14 @@ export const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
 }
 
 /** Where decisions are made: no I/O, no clock, no chance. */
-export const PURE = ['license/', 'session/', 'protocol/', 'licensing-api/', 'licensing-server/ledger/']
+export const PURE = [
+  'license/',
+  'session/',
+  'protocol/',
+  'report/',
+  'licensing-api/',
+  'licensing-server/ledger/',
+]
 export const PURE_MODULES = /^(node:crypto|typebox|typebox\/\w+|jose)$/
 
 /** What reads a clock, the environment or chance, waits, or speaks. */
