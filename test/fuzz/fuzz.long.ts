@@ -6,6 +6,8 @@ import { targets } from './targets.ts'
 /** The medium form: every target for three seconds, with another seed every day. */
 const seed = Math.floor(Date.now() / 86_400_000)
 
+t.setTimeout(300_000)
+
 for (const target of targets) {
   t.test(`${target.name}, seed ${seed}`, async t => {
     const folder = join(t.testdir(), 'found')

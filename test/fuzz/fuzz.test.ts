@@ -7,7 +7,7 @@ import { targets } from './targets.ts'
 for (const target of targets) {
   t.test(target.name, async t => {
     const folder = join(t.testdir(), 'found')
-    const tally = await drive(target, { seed: 1, cases: 40, folder, untilMs: 400 }, t)
+    const tally = await drive(target, { seed: 1, cases: 40, folder, untilMs: 150 }, t)
     t.ok(tally.cases > 0)
     t.ok(tally.inputs >= tally.cases)
   })
