@@ -6,8 +6,21 @@ import type { Random } from '../random.ts'
 import { ensure, type Target } from '../target.ts'
 import { UnderFire } from './under-fire.ts'
 
-/** Statuses that docs/PROTOCOL.md names, and 426 for what asks for no WebSocket. None: what came was cut off. */
-const statuses = new Set(['101', '400', '401', '403', '404', '405', '408', '426', '431', '503', 'none'])
+/** Statuses that docs/PROTOCOL.md names, 426 for what asks for no WebSocket, and 100 where that is asked for. None: what came was cut off. */
+const statuses = new Set([
+  '100',
+  '101',
+  '400',
+  '401',
+  '403',
+  '404',
+  '405',
+  '408',
+  '426',
+  '431',
+  '503',
+  'none',
+])
 const lines = ['Origin: http://evil.example', 'Host: x', 'Content-Length: 5', 'Transfer-Encoding: chunked']
   .concat(['Sec-WebSocket-Version: 99', 'Sec-WebSocket-Key: x', 'Connection: close', 'Expect: 100-continue'])
   .concat(['Sec-WebSocket-Extensions: permessage-deflate', `X: ${'x'.repeat(9000)}`, ' folded', 'no colon'])
