@@ -76,14 +76,17 @@ export function readYaml(text: string, file: string): YamlFile {
   }
 }
 
-/** Aliases are expanded up to the limit of the `yaml` package, which is the only way this can fail. */
+/** Aliases are expanded up to the limit of the `yaml` package; one that leads to itself never ends. */
 function toPlain(
   document: ReturnType<typeof parseDocument>,
   problems: ConfigProblem[],
   where: string,
 ): unknown {
   try {
-    return document.toJS({ maxAliasCount: 100 })
+    const tree: unknown = document.toJS({ maxAliasCount: 100 })
+    // Throws for a value that holds itself, on which everybody after this would go round in circles.
+    JSON.stringify(tree)
+    return tree
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     problems.push({ where, key: '', message: `the file is not usable YAML: ${reason}` })

@@ -110,6 +110,10 @@ function linkOf(certificate: X509Certificate): Link | string {
   if (!strongSignatureAlgorithms.has(terms.signatureAlgorithm)) {
     return `${nameOf(certificate)} is signed by an algorithm that is not accepted`
   }
+  // OpenSSL takes a time that no calendar has, and Node.js then gives a date that is none.
+  if (Number.isNaN(certificate.validFromDate.getTime()) || Number.isNaN(certificate.validToDate.getTime())) {
+    return `${nameOf(certificate)} does not say from when to when it is valid`
+  }
   const key = certificate.publicKey
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < minRsaBits || bits > maxRsaBits) {

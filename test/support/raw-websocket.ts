@@ -10,9 +10,13 @@ export interface Frame {
 }
 
 /** One masked frame, as clients send them (RFC 6455, section 5.2). */
-export function encodeFrame(opcode: number, payload: Buffer | string, final = true): Buffer {
+export function encodeFrame(
+  opcode: number,
+  payload: Buffer | string,
+  final = true,
+  mask: Buffer = randomBytes(4),
+): Buffer {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-  const mask = randomBytes(4)
   const header = frameHeader((final ? 0x80 : 0) | opcode, bytes.length)
   const masked = Buffer.allocUnsafe(bytes.length)
   for (let index = 0; index < bytes.length; index++) masked[index] = bytes[index]! ^ mask[index & 3]!

@@ -46,6 +46,8 @@ export class Journal {
   #content: JournalContent = EMPTY_CONTENT
   /** False where there is a file of which not all is known: it must not be overwritten. */
   #isRead = false
+  /** Why it must be set aside before it is written again, where that is so. */
+  #flaw = 'it could not be read when the daemon started'
   #mustRewrite = false
   #mustStamp = true
   #degraded = false
@@ -115,13 +117,18 @@ export class Journal {
     if (!this.#degraded || this.#closed) return
     try {
       if (this.#isLost()) this.#closeDatabase()
-      if (!this.#isRead) this.#setAside('it could not be read when the daemon started')
+      if (!this.#isRead) this.#setAside(this.#flaw)
       if (this.#database === null) this.#open()
       this.contentTaken()
       this.#rewrite(state)
-    } catch {
+    } catch (error) {
       // Nothing new to tell: the operator knows that it is degraded. A fresh handle next time.
       this.#closeDatabase()
+      // Damage may show only where something is written. No handle mends that; what is held is known here.
+      if (classify(error) === 'unusable') {
+        this.#isRead = false
+        this.#flaw = messageOf(error)
+      }
       return
     }
     this.#degraded = false

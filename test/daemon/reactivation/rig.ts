@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Test } from 'tap'
 import type { Clocks } from '../../../src/daemon/clocks.ts'
 import type { Config } from '../../../src/daemon/config/schema.ts'
 import { LicenseKeeper } from '../../../src/daemon/license/license-keeper.ts'
@@ -14,7 +13,7 @@ import { RecordBook } from '../../../src/daemon/reactivation/record.ts'
 import { StateStore } from '../../../src/daemon/state-store.ts'
 import { startSite, type Site as VendorSite } from '../../licensing-server/http/site.ts'
 import { makeMachineRoot } from '../../support/machine-root.ts'
-import { Site } from '../../support/site.ts'
+import { Site, type TearDown } from '../../support/site.ts'
 import { Front } from './front.ts'
 
 /** The time at which tests begin. */
@@ -24,18 +23,18 @@ export const start = Date.parse('2026-11-24T12:00:00Z')
 export class World implements Clocks {
   readonly site: VendorSite
   readonly front: Front
-  readonly t: Test
+  readonly t: TearDown
   #now = start
   #monotonic = 1_000_000
 
-  private constructor(t: Test, site: VendorSite, front: Front) {
+  private constructor(t: TearDown, site: VendorSite, front: Front) {
     this.t = t
     this.site = site
     this.front = front
     site.vendor.now = start
   }
 
-  static async create(t: Test): Promise<World> {
+  static async create(t: TearDown): Promise<World> {
     const site = await startSite(t)
     return new World(t, site, await Front.start(t, site.url))
   }

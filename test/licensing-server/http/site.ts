@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tap'
 import { Compile } from 'typebox/compile'
 import { LicenseReply, type Problem } from '../../../src/licensing-api/schemas.ts'
 import { readRoot } from '../../../src/licensing-server/authority-files.ts'
@@ -13,7 +12,7 @@ import { type RunningLicensingServer, startLicensingServer } from '../../../src/
 import type { LicenseAnswer } from '../../../src/licensing-server/service.ts'
 import { openLedger } from '../../../src/licensing-server/store/open.ts'
 import { createLogger } from '../../../src/log.ts'
-import { authorityFolder } from '../../support/site.ts'
+import { authorityFolder, type TearDown } from '../../support/site.ts'
 import { trustedRoots, Vendor } from '../vendor.ts'
 
 const isLicenseReply = Compile(LicenseReply)
@@ -60,7 +59,7 @@ export interface Reply {
 }
 
 /** Starts a server in this process; it is stopped when the test ends. */
-export async function startSite(t: Test, settings: Settings = {}): Promise<Site> {
+export async function startSite(t: TearDown, settings: Settings = {}): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'licensing-'))
   const location = join(folder, 'ledger.sqlite')
   const store = await openLedger(location)

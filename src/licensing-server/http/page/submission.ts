@@ -79,18 +79,31 @@ async function* partsOf(request: FastifyRequest, limits: Limits): AsyncGenerator
     // The parser says by a status what exceeds a bound; of what it cannot read at all it says nothing.
     if (error instanceof ProblemError || typeof (error as { statusCode?: unknown }).statusCode === 'number')
       throw error
-    throw new ProblemError(httpProblem('body-invalid', 'The form was damaged on its way.'))
+    throw damaged()
   }
+}
+
+function damaged(): ProblemError {
+  return new ProblemError(httpProblem('body-invalid', 'The form was damaged on its way.'))
 }
 
 /** Bytes that are no text stay visible as such: the service says what is wrong with them. */
 async function readRequestFile(part: MultipartFile): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of part.file) chunks.push(chunk)
-  const bytes = Buffer.concat(chunks)
+  const bytes = await bytesOf(part)
   if (!part.file.truncated) return bytes.toString('latin1').trim()
   const problem = requestProblem('request-too-large', { bytes: bytes.length, maxBytes: requestMaxBytes })
   throw new ProblemError(problemOfRefusal({ ...problem, representative: null }))
+}
+
+/** A form that ends in the middle of its file fails here, in the file, and not where its parts are read. */
+async function bytesOf({ file }: MultipartFile): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of file) chunks.push(chunk)
+  } catch {
+    throw damaged()
+  }
+  return Buffer.concat(chunks)
 }
 
 function textOf(part: MultipartValue): string {
