@@ -47,6 +47,11 @@ export function stateFileOf(directory: string): string {
   return join(directory, 'state.db')
 }
 
+/** The file of the usage history, beside it. */
+export function historyFileOf(directory: string): string {
+  return join(directory, 'history.db')
+}
+
 /** Takes what the journal has of the last run into the counter. `now` is monotonic milliseconds. */
 export function restoreSessions(journal: Journal, counter: SessionCounter, now: number, log: Logger): void {
   const { clients, sessions } = journal.content

@@ -3,6 +3,8 @@ import { messageOf } from '../errors.ts'
 import type { LifecycleState } from '../license/lifecycle.ts'
 import type { SessionCounter } from '../session/counter.ts'
 import type { Config } from './config/schema.ts'
+import { historyFileOf } from './databases.ts'
+import { HistoryRecorder } from './history/recorder.ts'
 import type { Logger } from './log.ts'
 import { LOOP_CHECK_EVERY_MS, Meters } from './operations/meters.ts'
 import type { MetricsSource } from './operations/metrics.ts'
@@ -21,6 +23,7 @@ export interface ObservationParts {
   readonly log: Logger
   /** Monotonic milliseconds. */
   readonly now: () => number
+  readonly clocks: { readonly wallNow: () => number }
   readonly counter: SessionCounter
   readonly journal: { readonly degraded: boolean }
   readonly keeper: {
@@ -43,8 +46,10 @@ export class Observation {
   readonly meters: Meters
   readonly usage: UsageWatch
   readonly #parts: ObservationParts
+  readonly #history: HistoryRecorder
   readonly #server: OperationsServer | null
   #cannotListen: string | null = null
+  #isStarted = false
   #isClosed = false
 
   constructor(parts: ObservationParts) {
@@ -52,6 +57,17 @@ export class Observation {
     this.#parts = parts
     this.meters = new Meters(now)
     this.usage = new UsageWatch(counter, () => config().usage, log, onUsage)
+    this.#history = new HistoryRecorder(
+      {
+        path: historyFileOf(config().stateDirectory),
+        settings: () => config().history,
+        counter,
+        takePeak: () => this.usage.takePeak(),
+        wallNow: parts.clocks.wallNow,
+        log,
+      },
+      now(),
+    )
     const { enabled, host, port } = config().operations
     const readiness = () => this.#readiness()
     const loadMetrics = () => this.#loadMetrics()
@@ -66,17 +82,25 @@ export class Observation {
 
   /** Call it when clients are served already: nothing here may hold them up, or stop the start. */
   async start(): Promise<void> {
-    const { every, now } = this.#parts
-    this.usage.look(now())
-    every(LOOK_EVERY_MS, () => this.usage.look(now()))
+    const { every } = this.#parts
+    this.#isStarted = true
+    this.#look()
+    every(LOOK_EVERY_MS, () => this.#look())
     every(LOOP_CHECK_EVERY_MS, () => this.meters.checkLoop())
     every(LISTEN_AGAIN_EVERY_MS, () => void this.#listen())
     await this.#listen()
   }
 
   close(): void {
+    if (this.#isStarted && !this.#isClosed) this.#history.close(this.#parts.now())
     this.#isClosed = true
     this.#server?.close()
+  }
+
+  #look(): void {
+    const now = this.#parts.now()
+    this.usage.look(now)
+    this.#history.look(now)
   }
 
   async #listen(): Promise<void> {

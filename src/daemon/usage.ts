@@ -45,6 +45,7 @@ export class UsageWatch {
   #usage: Usage = initialUsage
   #limit: number
   #peakSinceSample = 0
+  #peakSinceTaken = 0
 
   constructor(
     counter: Counted,
@@ -71,6 +72,7 @@ export class UsageWatch {
     const peak = totals.recentPeak
     totals.recentPeak = inUse
     this.#peakSinceSample = Math.max(this.#peakSinceSample, peak)
+    this.#peakSinceTaken = Math.max(this.#peakSinceTaken, peak)
     const { state } = this.#usage
     // Whoever has just got more sessions need not wait to be told that there are some.
     const isOther = limit !== this.#limit
@@ -89,6 +91,13 @@ export class UsageWatch {
   recentPeak(now: number): number {
     const recent = this.#samples.filter(({ at }) => at >= now - RECENT_PEAK_MS).map(({ peak }) => peak)
     return Math.max(this.#counter.totals.recentPeak, this.#peakSinceSample, ...recent)
+  }
+
+  /** Most in use at one time since this was last asked, for the one that keeps the history. */
+  takePeak(): number {
+    const peak = Math.max(this.#counter.totals.recentPeak, this.#peakSinceTaken)
+    this.#peakSinceTaken = this.#counter.inUse
+    return peak
   }
 
   /** See session/trend.ts. */

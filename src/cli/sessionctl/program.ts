@@ -8,6 +8,7 @@ import { fingerprint } from './fingerprint.ts'
 import { hold } from './hold.ts'
 import { license } from './license.ts'
 import { reactivate } from './reactivate.ts'
+import { report } from './report.ts'
 import { sessions } from './sessions.ts'
 import { status } from './status.ts'
 import { top } from './top.ts'
@@ -15,7 +16,7 @@ import { top } from './top.ts'
 export const program: ProgramSpec = {
   name: 'sessionctl',
   describe: "The operator's command line: shows and serves the daemon of this machine.",
-  commands: [status, top, sessions, hold, license, fingerprint, activate, reactivate, doctor, audit],
+  commands: [status, top, report, sessions, hold, license, fingerprint, activate, reactivate, doctor, audit],
   examples: [
     ['$0 activate --key-file installation.key --sessions 10', 'claim 10 sessions for this machine'],
     ['$0 status --watch', 'see how full it is'],

@@ -188,6 +188,21 @@ const Usage = Type.Object(
   strict,
 )
 
+const History = Type.Object(
+  {
+    enabled: Type.Boolean({
+      default: true,
+      expects: 'true or false',
+      description: 'Whether a usage history is kept, for `sessionctl report`.',
+    }),
+    writeSeconds: wholeNumber(10, 1, 600, 'Time between two writes; a crash loses at most that much of it.'),
+    minutesForDays: wholeNumber(35, 1, 400, 'How long its minutes are kept.'),
+    hoursForDays: wholeNumber(731, 1, 4000, 'As that, its hours.'),
+    daysForDays: wholeNumber(3653, 1, 40_000, 'As that, its days.'),
+  },
+  strict,
+)
+
 /** What an application may be told apart from the others; a key that is left out is null. */
 export const ApplicationSchema = Type.Object(
   {
@@ -250,6 +265,7 @@ export const ConfigSchema = Type.Object(
     runtimeDirectory: folderPath('/run/sessiond', 'What ends with a reboot: the journal. Best on tmpfs.'),
     sessions: Sessions,
     usage: Usage,
+    history: History,
     applications: Type.Record(Type.String({ pattern: APPLICATION_NAME }), ApplicationSchema, {
       default: {},
       expects: 'a map from application names to their settings',
