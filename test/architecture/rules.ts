@@ -54,7 +54,6 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'license',
     'report',
     'protocol',
-    'report',
     'client',
     'daemon',
     'licensing-server',
