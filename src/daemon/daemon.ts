@@ -26,6 +26,7 @@ import { licenseView, statusLine, statusView } from './views.ts'
 
 const EXPIRE_EVERY_MS = 250
 const LOOK_EVERY_MS = 1000
+const HEAL_STATE_EVERY_MS = 5000
 const ADVANCE_EVERY_MS = 60_000
 const LOG_SAME_EVERY_MS = 10_000
 
@@ -57,7 +58,7 @@ class Daemon implements RunningDaemon {
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
-  readonly #overdue = new Overdue(watchProcess)
+  readonly #overdue = new Overdue(watchProcess, this.#startedAt)
   readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
@@ -136,8 +137,9 @@ class Daemon implements RunningDaemon {
   }
 
   get statusLine(): string {
-    const { keeper, journal } = this.#parts
-    return statusLine(this.#counter, keeper, journal.degraded, keeper.rejection)
+    const { keeper, journal, state } = this.#parts
+    const degraded = { journal: journal.degraded, state: state.degraded }
+    return statusLine(this.#counter, keeper, degraded, keeper.rejection)
   }
 
   async listen(): Promise<void> {
@@ -221,9 +223,19 @@ class Daemon implements RunningDaemon {
       keeper.look()
       reactivator.tick()
     })
+    this.#timers.every(HEAL_STATE_EVERY_MS, () => this.#healState())
     this.#timers.every(ADVANCE_EVERY_MS, () => keeper.advance())
     keeper.watch()
     reactivator.tick()
+  }
+
+  #healState(): void {
+    const { state, audit, keeper } = this.#parts
+    if (!state.heal()) return
+    this.#log.info('The state database is written again.')
+    audit.attach(state)
+    // A license file that could not be taken because nothing could be written.
+    void keeper.reload(this.#config).catch(error => this.#fault(error))
   }
 
   #expire(): void {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Fault } from '../errors.ts'
 import type { SessionCounter } from '../session/counter.ts'
 import type { AuditActor } from './audit/event.ts'
 import { Journal } from './journal/journal.ts'
@@ -37,9 +38,19 @@ export function openJournal(
 
 /** Opens the state database in the state directory. `actor`: who changes it, for the audit trail. */
 export function openState(directory: string, log: Logger, actor?: AuditActor): StateStore {
-  const onSetAside = (movedTo: string, why: string) =>
+  return new StateStore(stateFileOf(directory), Date.now(), tellSetAside(log), actor)
+}
+
+/** Opens the state database for the daemon, which starts also where its last state can be read but not written. */
+export function openDaemonState(directory: string, log: Logger): StateStore {
+  const onDegraded = ({ message, hint }: Fault) =>
+    log.error({ hint }, `${message} What it held last rules on; it is written when it can be.`)
+  return new StateStore(stateFileOf(directory), Date.now(), tellSetAside(log), undefined, onDegraded)
+}
+
+function tellSetAside(log: Logger) {
+  return (movedTo: string, why: string) =>
     log.error({ movedTo, why }, 'The state database was damaged and was set aside; a new one is begun.')
-  return new StateStore(stateFileOf(directory), Date.now(), onSetAside, actor)
 }
 
 /** The file of the state database in the state directory. */

@@ -26,6 +26,7 @@ export interface ObservationParts {
   readonly clocks: { readonly wallNow: () => number }
   readonly counter: SessionCounter
   readonly journal: { readonly degraded: boolean }
+  readonly state: { readonly degraded: boolean }
   readonly keeper: {
     readonly lifecycle: ReturnType<MetricsSource['license']> & { readonly state: LifecycleState }
   }
@@ -131,7 +132,7 @@ export class Observation {
 
   async #loadMetrics(): Promise<Render> {
     const { daemonMetrics } = await import('./operations/metrics.ts')
-    const { version, config, now, counter, journal, keeper, reactivator, connections } = this.#parts
+    const { version, config, now, counter, journal, state, keeper, reactivator, connections } = this.#parts
     const { meters, usage } = this
     const render = daemonMetrics({
       version,
@@ -144,6 +145,7 @@ export class Observation {
       },
       connections: () => ({ open: connections(), max: config().bounds.maxConnections }),
       isJournalDegraded: () => journal.degraded,
+      isStateDegraded: () => state.degraded,
       license: () => keeper.lifecycle,
       reactivation: {
         owner: () => reactivator.owner,

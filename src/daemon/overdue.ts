@@ -14,12 +14,14 @@ const MAX_HELD_MS = 10_000
 /** Ends what nobody resumed in time, what dead processes left behind and what is too old. */
 export class Overdue {
   readonly #watchProcess: (process: ProcessIdentity) => 'lives' | 'dead' | 'unknown'
-  #calledAt = Number.POSITIVE_INFINITY
+  #calledAt: number
   #heldUntil = Number.NEGATIVE_INFINITY
   #next = 0
 
-  constructor(watchProcess: (process: ProcessIdentity) => 'lives' | 'dead' | 'unknown') {
+  /** `startedAt`: monotonic milliseconds. A daemon may stand still before it looks for the first time, too. */
+  constructor(watchProcess: (process: ProcessIdentity) => 'lives' | 'dead' | 'unknown', startedAt: number) {
     this.#watchProcess = watchProcess
+    this.#calledAt = startedAt
   }
 
   /**

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { AuditRecorder } from './audit/recorder.ts'
 import { type Clocks, readBootId } from './clocks.ts'
 import type { Config } from './config/schema.ts'
-import { openJournal, openState } from './databases.ts'
+import { openDaemonState, openJournal } from './databases.ts'
 import type { Journal } from './journal/journal.ts'
 import { LicenseKeeper } from './license/license-keeper.ts'
 import type { GivenSockets } from './listen.ts'
@@ -43,7 +43,7 @@ export async function openParts(start: Start): Promise<Parts> {
   const journal = openJournal(config.runtimeDirectory, run, log, onHealth)
   let state: StateStore | null = null
   try {
-    state = openState(config.stateDirectory, log)
+    state = openDaemonState(config.stateDirectory, log)
     audit.attach(state)
     const base = { config, archive: state, clocks, log }
     const onRejected = ({ code, message }: { readonly code: string; readonly message: string }) =>

@@ -118,6 +118,9 @@ const ADAPTER_EXCEPTIONS: Record<string, string> = {
   'parts > machine': 'as that',
   'parts > reactivation': 'as that',
   'parts > state-store': 'as that',
+  'state-database > audit': 'its tables are one step of the schema',
+  'state-database > memory-copy': 'as the journal',
+  'state-store > state-database': 'the file below the store: how it is opened, checked and read into memory',
   'state-store > audit': 'its rows are written in the transaction of what they record',
   'views > license': 'the type of what is told about the license',
 }

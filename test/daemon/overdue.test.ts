@@ -33,7 +33,7 @@ t.test('of more processes than can be looked at in one go, each has its turn', a
   const overdue = new Overdue(({ pid }) => {
     seen.add(pid)
     return pid > 440 ? 'dead' : 'lives'
-  })
+  }, 0)
   overdue.end(counter, 1)
   t.equal(seen.size, 200)
   for (const now of [250, 500, 750]) overdue.end(counter, now)
@@ -43,10 +43,18 @@ t.test('of more processes than can be looked at in one go, each has its turn', a
 
 t.test('after it stood still, nothing ends before those who wait could resume', async t => {
   const counter = withOrphans(3)
-  const overdue = new Overdue(() => 'unknown')
-  overdue.end(counter, 29_000)
+  const overdue = new Overdue(() => 'unknown', 29_000)
   t.equal(overdue.end(counter, 89_000).leaked, 0)
   for (let now = 89_250; now < 99_000; now += 250) overdue.end(counter, now)
   t.equal(counter.inUse, 3)
   t.equal(overdue.end(counter, 99_100).leaked, 3)
+})
+
+t.test('after it stood still between two looks, too', async t => {
+  const counter = withOrphans(1)
+  const overdue = new Overdue(() => 'unknown', 0)
+  for (let now = 250; now < 30_000; now += 250) t.equal(overdue.end(counter, now).leaked, 0)
+  t.equal(overdue.end(counter, 34_000).leaked, 0)
+  for (let now = 34_250; now < 38_000; now += 250) t.equal(overdue.end(counter, now).leaked, 0)
+  t.equal(overdue.end(counter, 38_250).leaked, 1)
 })

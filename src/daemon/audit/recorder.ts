@@ -30,9 +30,10 @@ export class AuditRecorder {
     this.#log = log
   }
 
-  /** From now on there is a database; what happened before it was opened is written. */
+  /** There is a database, or it can be written again: what waits is written now. */
   attach(store: AuditStore): void {
     this.#store = store
+    this.#failedAt = Number.NEGATIVE_INFINITY
     this.retry()
   }
 

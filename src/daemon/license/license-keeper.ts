@@ -76,7 +76,7 @@ export class LicenseKeeper {
       nowAfter: (issuedAt: number) => timekeeper.nowAfter(issuedAt),
     }
     const store = new LicenseStore(settings, await trustOrNone(config, log))
-    const reload = await store.open()
+    const reload = await openOrLater(store, log)
     const keeper = new LicenseKeeper(store, timekeeper, options)
     keeper.#report(reload)
     return keeper
@@ -208,6 +208,18 @@ export class LicenseKeeper {
       this.#log.info(licenseFields(this.#read()), 'A new license is in force.')
     }
     this.look()
+  }
+}
+
+/** Where the archive can be read but not written, what it holds is in force; a new license file waits. */
+async function openOrLater(store: LicenseStore, log: Logger): Promise<Reload> {
+  try {
+    return await store.open()
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'state-not-usable') throw error
+    const { message, hint } = error
+    log.error({ hint }, `A new license file is not taken before the state can be written. ${message}`)
+    return { outcome: 'unchanged' }
   }
 }
 
