@@ -1,13 +1,13 @@
-import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { CompactSign } from 'jose'
+import type { KeyObject } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Fault } from '../errors.ts'
 import { lazily } from '../lazily.ts'
-import { count, flawsOf, instant, label, nullable, type Product, slug, thumbprint, uuid } from './fields.ts'
+import { count, flawsOf, instant, label, nullable, type Product, slug, uuid } from './fields.ts'
 import { MachineFingerprint } from './fingerprint.ts'
 import { formatInstant, parseInstant } from './instant.ts'
-import { parseJws, signatureHolds } from './jws.ts'
+import { openMachineDocument, signAsMachine } from './machine-document.ts'
+import type { MachineJwk } from './machine-key.ts'
 import { type RequestProblem, requestProblem, requestProblemOfFlaw } from './request-problems.ts'
 
 export const requestSchemaVersion = 1
@@ -53,16 +53,7 @@ export type MachineRequestContent = Omit<MachineRequest, 'schema' | 'requestId' 
   product: Product
 }
 
-/** The public half of a machine key, as it stands in the header of a request: EC on P-256. */
-const MachineJwk = Type.Object(
-  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: thumbprint, y: thumbprint },
-  // A key with more in it might be a private one; it must not be accepted, stored and shown.
-  { additionalProperties: false },
-)
-export type MachineJwk = Static<typeof MachineJwk>
-
 const requestValidator = lazily(() => Compile(MachineRequestPayload))
-const jwkValidator = lazily(() => Compile(MachineJwk))
 
 /**
  * Signs a request with the machine's key (EC P-256, so ES256: a signature costs well under a millisecond).
@@ -79,10 +70,7 @@ export async function createMachineRequest(
     const [flaw] = flawsOf(requestValidator().Errors(payload))
     throw new Fault('request-content-invalid', `The request cannot be made: ${flaw?.path} ${flaw?.what}.`)
   }
-  const jwk = machineJwkOf(createPublicKey(privateKey))
-  return new CompactSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: 'ES256', typ: requestType, jwk })
-    .sign(privateKey)
+  return signAsMachine(payload, { type: requestType, privateKey })
 }
 
 export type RequestVerdict =
@@ -103,23 +91,15 @@ export type RequestVerdict =
  * its date, since the machine's clock may be wrong. Never throws for what the text holds.
  */
 export async function verifyMachineRequest(text: string | Uint8Array, now: number): Promise<RequestVerdict> {
-  const jws = parseJws(text, {
-    type: requestType,
-    algorithm: 'ES256',
-    parameters: ['alg', 'typ', 'jwk'],
-    maxBytes: requestMaxBytes,
-  })
-  if (!jws.ok) return { ok: false, problem: requestProblemOfFlaw(jws.flaw, { requestMaxBytes, requestType }) }
-  const imported = importMachineKey(jws.header['jwk'])
-  if (imported === null) return { ok: false, problem: requestProblem('request-key-invalid', {}) }
-  if (!(await signatureHolds(jws, imported.key, 'ES256'))) {
-    return { ok: false, problem: requestProblem('request-signature-invalid', {}) }
+  const opened = await openMachineDocument(text, { type: requestType, maxBytes: requestMaxBytes })
+  if (!opened.ok) {
+    return { ok: false, problem: requestProblemOfFlaw(opened.flaw, { requestMaxBytes, requestType }) }
   }
-  const reading = readRequest(jws.payload)
+  const reading = readRequest(opened.payload)
   if (!reading.ok) return reading
   const { request } = reading
-  const { jwk } = imported
-  return { ok: true, request, jwk, jkt: thumbprintOf(jwk), clockAheadMs: Date.parse(request.createdAt) - now }
+  const { jwk, jkt } = opened
+  return { ok: true, request, jwk, jkt, clockAheadMs: Date.parse(request.createdAt) - now }
 }
 
 function readRequest(
@@ -141,45 +121,4 @@ function readRequest(
     return { ok: false, problem: requestProblem('request-payload-invalid', { flaws }) }
   }
   return { ok: true, request: payload }
-}
-
-/**
- * The key with its JWK in the one canonical spelling, of which the thumbprint is taken; null where the value is no
- * public EC key whose point lies on P-256.
- */
-function importMachineKey(given: unknown): { key: KeyObject; jwk: MachineJwk } | null {
-  if (!jwkValidator().Check(given)) return null
-  // 43 characters hold two bits more than 32 bytes; in the canonical spelling they are 0.
-  const x = Buffer.from(given.x, 'base64url')
-  const y = Buffer.from(given.y, 'base64url')
-  const jwk = { kty: given.kty, crv: given.crv, x: x.toString('base64url'), y: y.toString('base64url') }
-  const der = Buffer.concat([p256Prefix, x, y])
-  try {
-    // Text in PEM is read at half the cost of a JWK.
-    const key = createPublicKey(
-      `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----`,
-    )
-    return { key, jwk }
-  } catch {
-    return null
-  }
-}
-
-/** RFC 5480: what stands before the coordinates of a point in the DER of a public key on P-256. */
-const p256Prefix = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex')
-
-/** The JWK of a machine's public key, with the members that RFC 7638 hashes and no others. */
-export function machineJwkOf(publicKey: KeyObject): MachineJwk {
-  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' })
-  return { kty, crv, x, y } as MachineJwk
-}
-
-/** RFC 7638, SHA-256. `publicKey` is the machine's. */
-export async function machineThumbprint(publicKey: KeyObject): Promise<string> {
-  return thumbprintOf(machineJwkOf(publicKey))
-}
-
-/** The members that RFC 7638 names, in its order and without white space; none of them needs to be escaped. */
-function thumbprintOf({ kty, crv, x, y }: MachineJwk): string {
-  return hash('sha256', `{"crv":"${crv}","kty":"${kty}","x":"${x}","y":"${y}"}`, 'base64url')
 }

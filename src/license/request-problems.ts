@@ -1,5 +1,5 @@
 import { type PayloadFlaw, sayFlaws } from './fields.ts'
-import type { JwsFlaw } from './jws.ts'
+import type { MachineDocumentFlaw } from './machine-document.ts'
 
 /** Every way in which a machine request can be wrong in itself. What the ledger says to it is another matter. */
 export interface RequestProblem {
@@ -98,7 +98,7 @@ export function requestProblem<Code extends RequestProblemCode>(
 }
 
 export function requestProblemOfFlaw(
-  flaw: JwsFlaw,
+  flaw: MachineDocumentFlaw,
   bounds: { requestMaxBytes: number; requestType: string },
 ): RequestProblem {
   switch (flaw.kind) {
@@ -112,5 +112,9 @@ export function requestProblemOfFlaw(
       return requestProblem('request-algorithm-refused', { algorithm: flaw.algorithm })
     case 'parameter-refused':
       return requestProblem('request-header-refused', { parameter: flaw.parameter })
+    case 'key-invalid':
+      return requestProblem('request-key-invalid', {})
+    case 'signature-invalid':
+      return requestProblem('request-signature-invalid', {})
   }
 }

@@ -91,7 +91,7 @@ export function meanInUse({ inUseMs, observedMs }: Figures): number | null {
  * refusals stand under `any`.
  */
 export function ofApplication(figures: Figures, name: string): Figures {
-  const own = figures.applications[name]
+  const own = at(figures.applications, name)
   const { observedMs, limit } = figures
   if (own === undefined) return { ...noFigures, observedMs, limit }
   const { refused, ...rest } = own
@@ -105,19 +105,24 @@ function addLimits(a: Figures['limit'], b: Figures['limit']): Figures['limit'] {
 
 function addCounts(a: Counts, b: Counts): Counts {
   const sum: Record<string, number> = { ...a }
-  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count
+  for (const [name, count] of Object.entries(b)) sum[name] = (at(sum, name) ?? 0) + count
   return sum
 }
 
 function addApplications(a: Figures['applications'], b: Figures['applications']): Figures['applications'] {
   const sum: Record<string, ApplicationFigures> = { ...a }
   for (const [given, figures] of Object.entries(b)) {
-    const isKept = sum[given] !== undefined || Object.keys(sum).length < maxApplicationsKept
+    const isKept = at(sum, given) !== undefined || Object.keys(sum).length < maxApplicationsKept
     const name = isKept ? given : otherApplications
-    const before = sum[name]
+    const before = at(sum, name)
     sum[name] = before === undefined ? figures : addApplication(before, figures)
   }
   return sum
+}
+
+/** What stands under a name that callers chose: `constructor` is one that every object seems to have. */
+function at<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
 }
 
 function addApplication(a: ApplicationFigures, b: ApplicationFigures): ApplicationFigures {

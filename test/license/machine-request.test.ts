@@ -1,11 +1,10 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { test } from 'tap'
+import { machineJwkOf, machineThumbprint } from '../../src/license/machine-key.ts'
 import {
   createMachineRequest,
   type MachineRequestContent,
-  machineJwkOf,
-  machineThumbprint,
   requestMaxBytes,
   requestType,
   verifyMachineRequest,

@@ -1,10 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { test } from 'tap'
-import {
-  createMachineRequest,
-  type MachineRequestContent,
-  machineThumbprint,
-} from '../../src/license/machine-request.ts'
+import { machineThumbprint } from '../../src/license/machine-key.ts'
+import { createMachineRequest, type MachineRequestContent } from '../../src/license/machine-request.ts'
 import { verifyLicense } from '../../src/license/verify.ts'
 import { makeIssuing, makeRoot } from '../../src/licensing-server/certificates.ts'
 import {

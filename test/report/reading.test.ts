@@ -124,3 +124,11 @@ t.test('figures with those of no time are what they were', async t => {
   const figures = figuresBetween(readCounter(counted(1, 1, 0), 0), readCounter(counted(2, 3, 1), 500), 2)
   t.strictSame(addFigures(noFigures, figures), figures)
 })
+
+t.test('an application may have the name of what every object has', async t => {
+  const one = { inUseMs: 1, peak: 1, granted: 1, refused: 0 }
+  const figures: Figures = { ...noFigures, granted: 1, applications: { constructor: one } }
+  t.strictSame(sumFigures([figures]).applications, { constructor: one })
+  t.match(sumFigures([figures, figures]).applications, { constructor: { granted: 2 } })
+  t.equal(ofApplication(noFigures, 'constructor').granted, 0)
+})

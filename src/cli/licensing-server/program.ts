@@ -11,6 +11,7 @@ import { key } from './key.ts'
 import { ledger } from './ledger.ts'
 import { pool } from './pool.ts'
 import { renewIssuing } from './renew-issuing.ts'
+import { report } from './report.ts'
 import { revocations } from './revocations.ts'
 import { revoke } from './revoke.ts'
 import { run } from './run.ts'
@@ -30,6 +31,7 @@ export const program: ProgramSpec = {
     transfer,
     answer,
     ledger,
+    report,
     init,
     renewIssuing,
     revoke,

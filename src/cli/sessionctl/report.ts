@@ -10,6 +10,7 @@ import { defineCommand } from '../program.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
 import { instantOf } from './instant.ts'
 import { reportCsv } from './report-csv.ts'
+import { type FoundReport, writeReportPage, writeSignedReport } from './report-file.ts'
 import { reportLines } from './report-view.ts'
 
 export const report = defineCommand({
@@ -36,8 +37,20 @@ export const report = defineCommand({
       })
       .option('utc', { type: 'boolean', default: false, describe: 'Times in UTC, not of this machine' })
       .option('csv', { type: 'boolean', default: false, describe: 'Print CSV' })
-      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
-  run(args, terminal) {
+      .option('html', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Writes it there as a page with charts, one file that needs nothing else',
+      })
+      .option('sign', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Writes the rows there, signed with the key of this machine, for the vendor',
+      })
+      .option('force', { type: 'boolean', default: false, describe: 'Replaces a file that is there' })
+      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
+      .conflicts('sign', ['application', 'html']),
+  async run(args, terminal) {
     if (args.csv && args.json) {
       throw new Fault('usage', '--csv and --json exclude each other.', { hint: 'Name one of them.' })
     }
@@ -46,7 +59,16 @@ export const report = defineCommand({
     const from = instantOf('--from', args.from, now, args.utc)
     const to = args.to === undefined ? now : instantOf('--to', args.to, now, args.utc)
     const by = args.by ?? spanFor(to - from)
-    const summary = summaryOf(config, { from, to, by, application: args.application ?? null })
+    const found = reportOf(config, { from, to, by, application: args.application ?? null })
+    const { summary } = found
+    if (args.html !== undefined || args.sign !== undefined) {
+      const file = terminal.resolve((args.html ?? args.sign)!)
+      const write = args.html === undefined ? writeSignedReport : writeReportPage
+      await write(config, found, { file, force: args.force, now })
+      if (args.json) terminal.printJson({ file })
+      terminal.say(`The report is in ${file}.`)
+      return exitCode.ok
+    }
     if (args.json) terminal.printJson(summary)
     else if (args.csv) for (const line of reportCsv(summary)) terminal.print(line)
     else for (const line of reportLines(summary, { now, utc: args.utc, terminal })) terminal.print(line)
@@ -59,10 +81,10 @@ export const report = defineCommand({
  *
  * @throws {Fault} `usage`, `history-not-found`, `history-not-usable`, `history-too-new`
  */
-export function summaryOf(
+export function reportOf(
   { stateDirectory }: Pick<Config, 'stateDirectory'>,
   asked: Pick<Summary, 'from' | 'to' | 'by' | 'application'>,
-): Summary {
+): FoundReport {
   const { from, to, by } = asked
   if (from >= to) throw new Fault('usage', '--from must be before --to.', { hint: 'For example: --from 7d' })
   if (pointsOf(asked) > maxPoints) {
@@ -84,7 +106,9 @@ export function summaryOf(
     // Rows begin before what they hold: the one that `from` lies in belongs to it.
     const rows = (span: Span) => reader.rows(span, from - 86_400_000, to + 86_400_000)
     const limit = reader.latest('minute')?.figures.limit?.high ?? null
-    return summarize({ ...asked, rows: rows(by), hours: by === 'hour' ? rows(by) : rows('hour'), limit })
+    const hours = rows('hour')
+    const own = by === 'hour' ? hours : rows(by)
+    return { summary: summarize({ ...asked, rows: own, hours, limit }), rows: own, hours }
   })
 }
 

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
-import { type MachineJwk, machineJwkOf, machineThumbprint } from '../../license/machine-request.ts'
+import { type MachineJwk, machineJwkOf, machineThumbprint } from '../../license/machine-key.ts'
 
 /** The machine's own key pair: what its license is bound to, and what signs its requests. */
 export interface MachineKey {

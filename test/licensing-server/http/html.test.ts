@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { commandLine, html } from '../../../src/licensing-server/http/page/html.ts'
+import { html } from '../../../src/html.ts'
+import { commandLine } from '../../../src/licensing-server/http/page/command-line.ts'
 
 t.test('what stands in a template is text, unless it is markup itself', async t => {
   t.equal(html`<p>${'<b>&"\''}</p>`.text, '<p>&lt;b&gt;&amp;&quot;&#39;</p>')

@@ -1,4 +1,5 @@
-import { commandLine, type Html, html, type Part } from './html.ts'
+import { type Html, html, type Part } from '../../../html.ts'
+import { commandLine } from './command-line.ts'
 import { type FieldError, type FieldName, type FormValues, fieldNames } from './submission.ts'
 
 /** Why no license was issued, as the page tells it. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Html, html, type Part } from './html.ts'
+import { type Html, html, type Part } from '../../../html.ts'
 import { stylesheet } from './stylesheet.ts'
 
 /** The name in the address changes with the content, so that it may be kept for long. */

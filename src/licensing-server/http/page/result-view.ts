@@ -1,8 +1,9 @@
+import { type Html, html } from '../../../html.ts'
 import type { License } from '../../../license/document.ts'
 import { sayInstant } from '../../../license/instant.ts'
 import { count } from '../../ledger/refusals.ts'
 import type { ConfirmationAnswer, LicenseAnswer } from '../../service.ts'
-import { commandLine, type Html, html } from './html.ts'
+import { commandLine } from './command-line.ts'
 import { licenseFileName } from './license-file.ts'
 
 /** Where the license is turned into a file, and the name of the only field of that form. */

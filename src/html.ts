@@ -34,9 +34,3 @@ const entities: Record<string, string> = {
 function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, character => entities[character]!)
 }
-
-/** A command to be typed; on a narrow screen it breaks between its words only. */
-export function commandLine(command: string): Html {
-  const words = command.split(' ').map((word, index) => [index === 0 ? '' : ' ', html`<span>${word}</span>`])
-  return html`<pre><code>${words}</code></pre>`
-}

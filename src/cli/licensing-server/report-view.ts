@@ -1,0 +1,50 @@
+import { sayInstant } from '../../license/instant.ts'
+import { meanInUse, total } from '../../report/figures.ts'
+import type { Summary } from '../../report/summary.ts'
+
+export interface Signed {
+  installationId: string
+  customerId: string
+  jkt: string
+  hostname: string
+  version: string
+  madeAt: string
+}
+
+/** A verified report for people: who signed it, and the totals of its rows. */
+export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...rest }: Summary): string[] {
+  const mean = meanInUse(sum)
+  const limit = sum.limit === null ? 'not known' : `${sum.limit.low} to ${sum.limit.high}`
+  const { busyHour, advice } = rest
+  const needed = advice?.needed.map(({ blocking, sessions }) => `${sessions} (${blocking * 100} % refused)`)
+  return [
+    `Signed by the machine of installation ${signed.installationId}, customer ${signed.customerId}`,
+    `Machine key   ${signed.jkt}`,
+    `Machine       ${signed.hostname}, version ${signed.version}, made ${signed.madeAt} by its own clock`,
+    `Time          ${sayInstant(from)} to ${sayInstant(to)}, by ${by}`,
+    `Watched       ${hours(sum.observedMs)} of ${hours(to - from)}`,
+    `Limit         ${limit}`,
+    `In use        mean ${mean === null ? 'not watched' : mean.toFixed(2)}, at most ${sum.peak}; all in use for ${hours(sum.fullMs)}`,
+    `Granted       ${sum.granted}`,
+    `Refused       ${total(sum.refused)}${each(sum.refused)}`,
+    ...(busyHour === null
+      ? []
+      : [`Busy hour     ${sayInstant(busyHour.start)}, ${busyHour.erlangs.toFixed(2)} erlangs`]),
+    ...(needed === undefined || needed.length === 0
+      ? []
+      : [`Sessions needed for its load (Erlang B): ${needed.join(', ')}`]),
+    ...Object.entries(sum.applications).map(
+      ([name, { peak, granted, refused }]) =>
+        `  ${name}: at most ${peak}, granted ${granted}, refused ${refused}`,
+    ),
+  ]
+}
+
+function hours(ms: number): string {
+  return `${(ms / 3_600_000).toFixed(1)} h`
+}
+
+function each(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([reason, count]) => `${reason} ${count}`)
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`
+}
