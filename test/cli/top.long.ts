@@ -15,7 +15,7 @@ const hasScript = spawnSync('script', ['--version']).status === 0
 function onTerminal(config: string, environment: Record<string, string>) {
   const command = `stty rows 20 cols 70; exec ${process.execPath} ${programFile('sessionctl')} top --interval 0.2 --config ${config}`
   const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { ...userEnvironment(), TERM: 'xterm', ...environment },
+    env: { ...userEnvironment(), TERM: 'xterm', CI: undefined, NO_COLOR: undefined, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const seen = { text: '' }

@@ -21,6 +21,7 @@ body {
   margin: 0 auto; max-width: 60rem; padding: 1.25rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
+h1, h2, li, dt, caption, summary { overflow-wrap: anywhere; }
 h1 { margin: 0 0 .25rem; font-size: 1.6rem; line-height: 1.25; }
 h2 { margin: 2rem 0 .5rem; font-size: 1.15rem; }
 p { margin: 0 0 .75rem; overflow-wrap: anywhere; }

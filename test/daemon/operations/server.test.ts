@@ -162,7 +162,13 @@ t.test('a port that is taken stops no daemon, and is tried again', async t => {
     given: {},
     log: createLogger({ level: 'info', destination }),
     now: () => 0,
-    counter: { inUse: 0, limit: 0, totals: { recentPeak: 0 } },
+    clocks: { wallNow: () => 0 },
+    counter: {
+      inUse: 0,
+      limit: 0,
+      totals: { recentPeak: 0, granted: 0, denied: new Map(), ended: {} },
+      applications: [],
+    },
     every: (_ms: number, act: () => void) => timers.push(act),
   }
   const observation = new Observation(parts as unknown as ObservationParts)
