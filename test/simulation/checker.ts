@@ -54,7 +54,7 @@ export class Checker {
   /** Those that a crash took, granted or not: nobody counts them, and some may be adopted. */
   readonly lost = new Map<string, Known & { readonly run: number }>()
   /** Why each session ended that was known. `durable` where the journal must know it. */
-  readonly ended = new Map<string, { readonly cause: string; durable: boolean }>()
+  readonly ended = new Map<string, { readonly session: Known; readonly cause: string; durable: boolean }>()
   grants = 0
   readonly #machine: Machine
   readonly #disk: Disk
@@ -118,8 +118,9 @@ export class Checker {
     }
     this.lost.delete(token)
     const { key, application } = seen
-    const owner = lost?.owner ?? `nobody ${token}`
-    const more = { owner, orphanedAt: now, process: null, told: false, durable: false }
+    const was = lost ?? before?.session
+    const owner = was?.owner ?? `nobody ${token}`
+    const more = { owner, orphanedAt: now, process: was?.process ?? null, told: false, durable: false }
     this.sessions.set(token, { token, key, application, ...more, ghost: lost === undefined })
   }
 
@@ -258,7 +259,7 @@ export class Checker {
         throw new Violation(LAWS.admit, `${nameOf(lost)} was adopted too late`)
       }
       this.lost.delete(lost.token)
-      this.ended.set(lost.token, { cause: 'adopted', durable: true })
+      this.ended.set(lost.token, { session: lost, cause: 'adopted', durable: true })
       this.sessions.set(token, { ...lost, token, owner, orphanedAt: null, told: false, durable: false })
     }
     if (added.size > 0 && this.sessions.size > this.licenses.limit && this.#grantsOfRun > 0) {
@@ -414,7 +415,7 @@ export class Checker {
 
   #end(session: Known, cause: string): void {
     this.sessions.delete(session.token)
-    this.ended.set(session.token, { cause, durable: false })
+    this.ended.set(session.token, { session, cause, durable: false })
     this.#pendingEnds.push(session.token)
   }
 

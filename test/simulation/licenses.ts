@@ -95,7 +95,11 @@ export const licenses: readonly LicenseFile[] = [
   tampered,
   { ...tampered, name: 'garbage', text: 'not a license\n' },
   await bad("another machine's license", 50, { fingerprint: otherMachineFingerprint }),
-  await bad('an expired license', 50, { expiresAt: expiry(wallStart - dayMs / 2) }),
+  // Over before the first license was issued, so that no clock that is turned back can bring it to life.
+  await bad('an expired license', 50, {
+    issuedAt: expiry(wallStart - 3 * dayMs),
+    expiresAt: expiry(wallStart - 2 * dayMs),
+  }),
 ]
 
 /** What the licensing server hands out when all is well again. */
