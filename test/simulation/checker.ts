@@ -158,11 +158,10 @@ export class Checker {
   #hello(wire: number, params: { clientId?: string; clientSecret?: string; application?: string; process?: ProcessIdentity }): void {
     const owner = params.clientSecret === undefined ? `wire ${wire}` : `${params.clientId} ${params.clientSecret}`
     const process = params.process ?? null
-    const seen = process !== null && this.#machine.watchProcess(process) === 'lives'
-    this.#speakers.set(wire, { owner, process: seen ? process : null, application: params.application ?? 'default' })
+    this.#speakers.set(wire, { owner, process, application: params.application ?? 'default' })
     if (this.#attached.has(owner)) this.#orphan(owner)
     this.#attached.set(owner, wire)
-    this.#processes.set(owner, seen ? process : null)
+    this.#processes.set(owner, process)
   }
 
   #speaker(wire: number): Speaker {
