@@ -79,7 +79,7 @@ export class Checker {
 
   // ---- the life of the daemon
 
-  started(daemon: DaemonRun): void {
+  started(daemon: DaemonRun, licenseIsJudged: boolean): void {
     const now = this.#machine.monotonicNow
     this.#run++
     this.#startedAt = now
@@ -96,7 +96,8 @@ export class Checker {
     }
     for (const [token, seen] of held) this.#restored(token, seen, now)
     this.#disk.damaged = false
-    this.licenses.judged(daemon.store, this.#disk.licenseText, true)
+    this.licenses.judged(daemon.store, this.#disk.licenseText, !licenseIsJudged)
+    this.licenses.looked(daemon.store)
   }
 
   #restored(token: string, seen: Seen, now: number): void {

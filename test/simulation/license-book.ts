@@ -32,7 +32,6 @@ export class LicenseBook {
       }
     }
     this.#compare(store)
-    if (isStart) this.#follow()
   }
 
   /** The daemon brought its policy up to date. */

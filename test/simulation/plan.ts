@@ -38,16 +38,16 @@ const WEIGHTS: readonly (readonly [Act, number])[] = [
   ['pause', 2],
   ['kill caller', 3],
   ['kill daemon', 5],
-  ['stop daemon', 1],
+  ['stop daemon', 3],
   ['disk', 3],
   ['move journal', 1],
-  ['license', 5],
+  ['license', 4],
   ['licensing server', 2],
   ['wall clock', 3],
   ['wall rate', 1],
   ['hide processes', 1],
-  ['replay', 3],
-  ['forge', 1],
+  ['replay', 6],
+  ['forge', 4],
 ]
 const TOTAL = WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0)
 
@@ -64,9 +64,21 @@ export function planOf(seed: number): Step[] {
   while (steps.length < count) {
     const act = actOf(random)
     at += random.below(2 * meanGapMs)
-    if (!absent.has(act)) steps.push(stepOf(act, at, random))
+    if (absent.has(act)) continue
+    const step = stepOf(act, at, random)
+    steps.push(step)
+    if (step.act === 'acquire' || step.act === 'release') steps.push(...followUps(step, absent, random))
   }
-  return steps
+  return steps.sort((one, other) => one.at - other.at)
+}
+
+/** What meets a request on its way: faults are worth most there. */
+function followUps({ at, ...step }: Step, absent: ReadonlySet<Act>, random: Random): Step[] {
+  if (!('caller' in step) || !random.chance(0.2)) return []
+  const act = random.pick(['cut', 'kill daemon', 'kill caller', 'acquire', 'replay', 'stop daemon'] as const)
+  if (absent.has(act)) return []
+  const soon = stepOf(act, at + random.below(10), random)
+  return ['caller' in soon ? { ...soon, caller: step.caller } : soon]
 }
 
 function actOf(random: Random): Act {
@@ -82,7 +94,7 @@ function stepOf(act: Act, at: number, random: Random): Step {
   const caller = random.below(CALLERS)
   const ms = random.between(50, 6000)
   const which = random.below(4)
-  const startsInMs = random.chance(0.8) ? random.between(5, 800) : random.between(800, 9000)
+  const startsInMs = random.chance(0.8) ? random.between(5, 800) : random.between(800, 6500)
   switch (act) {
     case 'acquire': {
       const application = random.chance(0.3) ? 'ivr' : 'default'
@@ -97,7 +109,7 @@ function stepOf(act: Act, at: number, random: Random): Step {
       return { at, act, point, startsInMs, damage: random.chance(0.2) ? random.pick(kinds) : null }
     }
     case 'stop daemon':
-      return { at, act, drainMs: random.below(500), startsInMs }
+      return { at, act, drainMs: random.below(900), startsInMs }
     case 'disk':
       return { at, act, failsAfter: random.below(2), ms }
     case 'license':

@@ -5,7 +5,7 @@ interface Event {
 }
 
 /** More hops than any chain of promises in the client takes. */
-const MICROTASKS = 10
+const MICROTASKS = 4
 
 /** More events than any history needs: one that goes on for ever is a fault of its own. */
 const MAX_EVENTS = 50_000

@@ -17,6 +17,11 @@ import { Wire } from './wire.ts'
 
 const LIVENESS = 'Liveness'
 
+/** After so long the kernel gives up a connection of which nothing is heard. */
+const HALF_OPEN_MS = 4000
+/** With all faults healed everything finds its end in this time: the longest backoff, a resume window and a call's patience. */
+const RECOVERY_MS = 15_000
+
 /** One machine with its daemon and its callers, and everything that happens to them. */
 export class World {
   readonly scheduler = new Scheduler()
@@ -89,7 +94,7 @@ export class World {
       onDeath: () => this.#died(),
     }
     this.#trace(`the daemon starts (run ${this.#runs})`)
-    this.daemon = await DaemonRun.start(world, this.#runs)
+    this.daemon = await DaemonRun.start(world, this.#runs, this.daemon)
     this.#starting = false
     this.#trace(`the daemon listens, ${this.daemon.counter.inUse} counted`)
   }
@@ -218,7 +223,7 @@ export class World {
   #halfOpen(wire: Wire | null): void {
     if (wire === null) return
     wire.halfOpen = true
-    this.scheduler.after(10_000, () => wire.giveUp())
+    this.scheduler.after(HALF_OPEN_MS, () => wire.giveUp())
   }
 
   #killCaller(index: number, startsInMs: number): void {
@@ -266,7 +271,7 @@ export class World {
   /** All faults end. */
   async #recover(): Promise<void> {
     const { scheduler, machine, disk } = this
-    await scheduler.run(scheduler.now + 9000)
+    await scheduler.run(scheduler.now + 6600)
     this.#trace('-- all is well again')
     this.#healed = true
     disk.failsAfter = null
@@ -275,7 +280,7 @@ export class World {
     if (this.daemon !== null) this.daemon.killAt = null
     disk.layLicense(lastLicense.text)
     if (this.daemon?.alive) await this.daemon.judgeLicense()
-    await scheduler.run(scheduler.now + 25_000)
+    await scheduler.run(scheduler.now + RECOVERY_MS)
   }
 
   async #finish(): Promise<void> {
@@ -304,7 +309,7 @@ export class World {
       this.#must(inUse === 0 && orphaned === 0, `${name} has no session`)
     }
     daemon.kill()
-    await scheduler.run(scheduler.now + 10_000)
+    await scheduler.run(scheduler.now + this.#startsInMs + 100)
     this.#must(this.daemon!.counter.inUse === 0, 'the journal is empty')
   }
 
