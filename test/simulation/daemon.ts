@@ -1,11 +1,11 @@
+import { defaultConfig } from '../../src/daemon/config/keys.ts'
+import type { Config } from '../../src/daemon/config/schema.ts'
 import type { Connection, PendingFrame } from '../../src/daemon/gateway/connection.ts'
 import { type RequestContext, Requests } from '../../src/daemon/gateway/requests.ts'
 import type { Turn } from '../../src/daemon/gateway/turn.ts'
 import type { Journal } from '../../src/daemon/journal/journal.ts'
 import type { LicenseStore } from '../../src/daemon/license/license-store.ts'
 import { LicenseTimekeeper } from '../../src/daemon/license/license-time.ts'
-import { defaultConfig } from '../../src/daemon/config/keys.ts'
-import type { Config } from '../../src/daemon/config/schema.ts'
 import { endOverdue } from '../../src/daemon/overdue.ts'
 import { openTokenSigners, sealToken } from '../../src/daemon/token-keys.ts'
 import { encodeNotification, parseFrame } from '../../src/protocol/messages.ts'
@@ -17,7 +17,7 @@ import type { Checker } from './checker.ts'
 import type { Disk } from './disk.ts'
 import { machine as fingerprinted } from './licenses.ts'
 import type { Machine } from './machine.ts'
-import { EXPIRE_EVERY_MS, IVR_MAX, LOOK_EVERY_MS, WINDOW_MS } from './numbers.ts'
+import { BRIEF_MS, EXPIRE_EVERY_MS, IVR_MAX, LOOK_EVERY_MS, WINDOW_MS } from './numbers.ts'
 import type { Parts } from './parts.ts'
 import type { Random } from './random.ts'
 import { connectionOver } from './socket.ts'
@@ -43,7 +43,10 @@ export interface Surroundings {
 
 export const config: Config = {
   ...defaultConfig(),
-  applications: { ivr: { max: IVR_MAX, feature: null, maxDurationSeconds: null } } as Config['applications'],
+  applications: {
+    ivr: { max: IVR_MAX, feature: null, maxDurationSeconds: null },
+    brief: { max: null, feature: null, maxDurationSeconds: BRIEF_MS / 1000 },
+  } as unknown as Config['applications'],
 }
 config.sessions.resumeWindowMs = WINDOW_MS
 
@@ -149,7 +152,11 @@ export class DaemonRun {
   // ---- what the world does to it
 
   accept(wire: Wire): void {
-    const connection: Connection = connectionOver(wire, texts => this.#write(connection, wire, texts), this.seal)
+    const connection: Connection = connectionOver(
+      wire,
+      texts => this.#write(connection, wire, texts),
+      this.seal,
+    )
     this.#connections.set(connection, wire)
     wire.daemon = {
       receive: text => this.#arrived({ connection, text }),
@@ -258,7 +265,7 @@ export class DaemonRun {
       return
     }
     for (const text of texts) {
-      this.#world.checker.replied(this, wire.id, text)
+      this.#world.checker.replied(text)
       wire.toClient(text)
     }
   }
@@ -337,7 +344,11 @@ export class DaemonRun {
   }
 
   #expire(): void {
-    const { ended } = endOverdue(this.counter, this.#world.machine.monotonicNow, this.#world.machine.watchProcess)
+    const { ended } = endOverdue(
+      this.counter,
+      this.#world.machine.monotonicNow,
+      this.#world.machine.watchProcess,
+    )
     this.#world.checker.expired(this)
     this.#tellEnded(ended)
     if (this.counter.hasChanges) this.#finish()
@@ -347,7 +358,8 @@ export class DaemonRun {
     for (const { client, token, key, cause } of ended) {
       const connection = this.#byClient.get(client)
       if (connection === undefined || cause !== 'max-duration') continue
-      if (connection.say(encodeNotification('session.ended', { token, key, cause }))) this.#turn.speaks(connection)
+      if (connection.say(encodeNotification('session.ended', { token, key, cause })))
+        this.#turn.speaks(connection)
     }
   }
 

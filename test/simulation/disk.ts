@@ -72,7 +72,8 @@ export class Disk {
     const path = this.journalPath
     if (!existsSync(path)) return
     if (kind === 'removed') for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true })
-    else if (kind === 'garbage') writeFileSync(path, 'This is not a database, but long enough to be one.'.repeat(90))
+    else if (kind === 'garbage')
+      writeFileSync(path, 'This is not a database, but long enough to be one.'.repeat(90))
     else if (kind === 'torn log') tear(`${path}-wal`, random)
     else flip(path, random)
   }

@@ -1,9 +1,7 @@
 import type { LicenseStore } from '../../src/daemon/license/license-store.ts'
 import { type LicenseFile, lastLicense, licenses } from './licenses.ts'
 import type { Machine } from './machine.ts'
-import { Violation } from './violation.ts'
-
-const LAW = 'Law 6, a bad license never replaces a good one'
+import { LAWS, Violation } from './violation.ts'
 
 const byText = new Map([...licenses, lastLicense].map(file => [file.text, file]))
 
@@ -28,7 +26,7 @@ export class LicenseBook {
       const file = byText.get(text)
       if (file !== undefined && this.#isTaken(file)) this.inForce = file
       else if (text !== this.inForce?.text && store.rejection === null) {
-        throw new Violation(LAW, `nobody is told that ${file?.name} was not taken`)
+        throw new Violation(LAWS.replace, `nobody is told that ${file?.name} was not taken`)
       }
     }
     this.#compare(store)
@@ -44,7 +42,10 @@ export class LicenseBook {
     const id = store.license?.licenseId ?? null
     const generation = id === null ? null : Number(id.slice(-12))
     if (generation !== (this.inForce?.generation ?? null)) {
-      throw new Violation(LAW, `license ${generation} is in force and not ${this.inForce?.name ?? 'none'}`)
+      throw new Violation(
+        LAWS.replace,
+        `license ${generation} is in force and not ${this.inForce?.name ?? 'none'}`,
+      )
     }
   }
 

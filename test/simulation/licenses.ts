@@ -88,7 +88,12 @@ async function bad(name: string, sessions: number, changes: Partial<License>): P
   return { ...(await issue(90, sessions, changes)), name, good: false }
 }
 
-const tampered: LicenseFile = { ...good[2]!, good: false, name: 'a tampered license', text: tamper(good[2]!.text) }
+const tampered: LicenseFile = {
+  ...good[2]!,
+  good: false,
+  name: 'a tampered license',
+  text: tamper(good[2]!.text),
+}
 
 export const licenses: readonly LicenseFile[] = [
   ...good,

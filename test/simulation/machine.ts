@@ -13,8 +13,9 @@ export class Machine {
   wallOffsetMs = 0
   /** A wall clock that runs too fast or too slow. */
   wallRate = 1
-  /** Whether /proc can be read. */
-  processesSeen = true
+  #processesSeen = true
+  #seenSince = 0
+  readonly #diedAt = new Map<number, number>()
   readonly #bootedAt: number
   readonly #processes = new Map<number, number>()
   #startTime = 0
@@ -34,19 +35,38 @@ export class Machine {
 
   /** Starts a process, often with the number of one that is dead. */
   startProcess(random: Random): ProcessIdentity {
-    const free = Array.from({ length: PIDS }, (_, index) => index + 100).filter(pid => !this.#processes.has(pid))
+    const free = Array.from({ length: PIDS }, (_, index) => index + 100).filter(
+      pid => !this.#processes.has(pid),
+    )
     const pid = random.pick(free)
     const startTime = ++this.#startTime
     this.#processes.set(pid, startTime)
     return { pid, startTime }
   }
 
-  endProcess({ pid }: ProcessIdentity): void {
+  endProcess({ pid, startTime }: ProcessIdentity): void {
+    this.#diedAt.set(startTime, this.monotonicNow)
     this.#processes.delete(pid)
   }
 
   isAlive({ pid, startTime }: ProcessIdentity): boolean {
     return this.#processes.get(pid) === startTime
+  }
+
+  /** Whether /proc can be read. */
+  get processesSeen(): boolean {
+    return this.#processesSeen
+  }
+
+  set processesSeen(seen: boolean) {
+    this.#processesSeen = seen
+    this.#seenSince = this.monotonicNow
+  }
+
+  /** Since when everybody who looks can see that it is dead; null where that cannot be seen. */
+  seenDeadSince({ startTime }: ProcessIdentity): number | null {
+    const diedAt = this.#diedAt.get(startTime)
+    return diedAt === undefined || !this.#processesSeen ? null : Math.max(diedAt, this.#seenSince)
   }
 
   /** As the daemon sees it. */

@@ -1,18 +1,29 @@
-import { licenses } from './licenses.ts'
-import type { Damage } from './disk.ts'
 import type { KillPoint } from './daemon.ts'
+import type { Damage } from './disk.ts'
+import { licenses } from './licenses.ts'
 import { Random } from './random.ts'
 
 export const CALLERS = 3
 
 /** One thing that happens from outside, at an instant of the history. */
 export type Step = { readonly at: number } & (
-  | { readonly act: 'acquire'; readonly caller: number; readonly key: number; readonly application: 'ivr' | 'default'; readonly patienceMs: number | null }
+  | {
+      readonly act: 'acquire'
+      readonly caller: number
+      readonly key: number
+      readonly application: 'ivr' | 'brief' | 'default'
+      readonly patienceMs: number | null
+    }
   | { readonly act: 'release'; readonly caller: number; readonly which: number }
   | { readonly act: 'cut' | 'half-open'; readonly caller: number }
   | { readonly act: 'pause'; readonly caller: number; readonly ms: number }
   | { readonly act: 'kill caller'; readonly caller: number; readonly startsInMs: number }
-  | { readonly act: 'kill daemon'; readonly point: KillPoint | null; readonly startsInMs: number; readonly damage: Damage | null }
+  | {
+      readonly act: 'kill daemon'
+      readonly point: KillPoint | null
+      readonly startsInMs: number
+      readonly damage: Damage | null
+    }
   | { readonly act: 'stop daemon'; readonly drainMs: number; readonly startsInMs: number }
   | { readonly act: 'disk'; readonly failsAfter: number; readonly ms: number }
   | { readonly act: 'move journal' }
@@ -58,7 +69,9 @@ export function planOf(seed: number): Step[] {
   // Some histories are dense, so that things meet; in others there is time for each to have its end.
   const meanGapMs = random.pick([20, 150, 600])
   // Some faults do not happen at all in some histories: they would hide others.
-  const absent = new Set(WEIGHTS.filter(([act]) => act !== 'acquire' && random.chance(0.25)).map(([act]) => act))
+  const absent = new Set(
+    WEIGHTS.filter(([act]) => act !== 'acquire' && random.chance(0.25)).map(([act]) => act),
+  )
   const steps: Step[] = []
   let at = 0
   while (steps.length < count) {
@@ -97,14 +110,27 @@ function stepOf(act: Act, at: number, random: Random): Step {
   const startsInMs = random.chance(0.8) ? random.between(5, 800) : random.between(800, 6500)
   switch (act) {
     case 'acquire': {
-      const application = random.chance(0.3) ? 'ivr' : 'default'
+      const application = random.pick([
+        'ivr',
+        'ivr',
+        'brief',
+        'default',
+        'default',
+        'default',
+        'default',
+      ] as const)
       const patienceMs = random.chance(0.2) ? random.below(300) : null
       return { at, act, caller, key: random.below(5), application, patienceMs }
     }
     case 'kill caller':
       return { at, act, caller, startsInMs }
     case 'kill daemon': {
-      const point = random.pick([null, 'before the commit', 'after the commit', 'between the replies'] as const)
+      const point = random.pick([
+        null,
+        'before the commit',
+        'after the commit',
+        'between the replies',
+      ] as const)
       const kinds = ['removed', 'garbage', 'torn log', 'flipped bytes'] as const
       return { at, act, point, startsInMs, damage: random.chance(0.2) ? random.pick(kinds) : null }
     }

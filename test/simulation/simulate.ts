@@ -14,7 +14,11 @@ export interface Outcome {
 }
 
 /** Carries out the history of a seed, or what is left of it. */
-export async function simulate(seed: number, parts: Parts = realParts, steps: readonly Step[] = planOf(seed)): Promise<Outcome> {
+export async function simulate(
+  seed: number,
+  parts: Parts = realParts,
+  steps: readonly Step[] = planOf(seed),
+): Promise<Outcome> {
   const trace: string[] = []
   const world = new World(seed, parts, line => trace.push(line))
   let failure: Error | null = null

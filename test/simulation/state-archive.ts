@@ -17,7 +17,11 @@ export class StateArchive implements LicenseArchive {
     return this.#license
   }
 
-  acceptLicense(text: string, _at: number, { after, lay }: Parameters<LicenseArchive['acceptLicense']>[2]): boolean {
+  acceptLicense(
+    text: string,
+    _at: number,
+    { after, lay }: Parameters<LicenseArchive['acceptLicense']>[2],
+  ): boolean {
     if (this.#license !== after && this.#license !== text) return false
     lay()
     this.#license = text

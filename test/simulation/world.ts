@@ -1,6 +1,7 @@
 import type { Session } from '../../src/client/session.ts'
+import { plain } from './answers.ts'
 import { Caller } from './caller.ts'
-import { Checker, plain } from './checker.ts'
+import { Checker } from './checker.ts'
 import { DaemonRun, type Surroundings } from './daemon.ts'
 import { Disk, useDisk } from './disk.ts'
 import { lastLicense, licenses } from './licenses.ts'
@@ -12,10 +13,8 @@ import { Random } from './random.ts'
 import { Scheduler } from './scheduler.ts'
 import { StateArchive } from './state-archive.ts'
 import { Stranger } from './stranger.ts'
-import { Violation } from './violation.ts'
+import { LAWS, Violation } from './violation.ts'
 import { Wire } from './wire.ts'
-
-const LIVENESS = 'Liveness'
 
 /** After so long the kernel gives up a connection of which nothing is heard. */
 const HALF_OPEN_MS = 4000
@@ -41,8 +40,6 @@ export class World {
   #startsInMs = 50
   #damage: Parameters<Disk['damage']>[0] | null = null
   #processes = 0
-  /** Once all is well nothing is killed any more. */
-  #healed = false
 
   constructor(seed: number, parts: Parts, trace: (line: string) => void) {
     this.#seed = seed
@@ -66,7 +63,6 @@ export class World {
   }
 
   dispose(): void {
-    this.#healed = true
     if (this.daemon?.alive) {
       this.daemon.alive = false
       this.daemon.journal.close()
@@ -126,7 +122,12 @@ export class World {
     const { daemon } = this
     if (daemon === null || !daemon.alive) return null
     const id = this.#wires.length
-    const wire: Wire = new Wire(id, caller.endOf(() => wire), this.scheduler, new Random(this.#seed, 5, id))
+    const wire: Wire = new Wire(
+      id,
+      caller.endOf(() => wire),
+      this.scheduler,
+      new Random(this.#seed, 5, id),
+    )
     this.#wires.push(wire)
     daemon.accept(wire)
     return wire
@@ -137,11 +138,11 @@ export class World {
     this.#trace(`${session.key} is lost: ${reason}`)
     const { checker } = this
     const token = plain(session.token)
-    if (checker.sessions.has(token)) {
-      throw new Violation('Law 3, never lose a grant', `${session.key} is counted, but its holder was told it is lost`)
+    if (checker.book.held.has(token)) {
+      throw new Violation(LAWS.lose, `${session.key} is counted, but its holder was told it is lost`)
     }
-    if (!checker.ended.has(token) && !checker.lost.has(token)) {
-      throw new Violation('Law 3, never lose a grant', `${session.key} is lost, and nothing took it`)
+    if (!checker.book.ended.has(token) && !checker.book.lost.has(token)) {
+      throw new Violation(LAWS.lose, `${session.key} is lost, and nothing took it`)
     }
   }
 
@@ -257,10 +258,15 @@ export class World {
   #intrude(act: 'replay' | 'forge', index: number, which: number): void {
     const { daemon } = this
     if (daemon === null || !daemon.alive) return
-    const ended = [...this.checker.ended.keys()].at(-1 - which)
+    const ended = [...this.checker.book.ended.keys()].at(-1 - which)
     const held = [...this.#caller_(index).core.sessions.values()][which]?.token
     const stranger = new Stranger()
-    const wire = new Wire(this.#wires.length, stranger, this.scheduler, new Random(this.#seed, 6, this.#wires.length))
+    const wire = new Wire(
+      this.#wires.length,
+      stranger,
+      this.scheduler,
+      new Random(this.#seed, 6, this.#wires.length),
+    )
     this.#wires.push(wire)
     daemon.accept(wire)
     stranger.intrude(wire, act, ended, held)
@@ -273,7 +279,6 @@ export class World {
     const { scheduler, machine, disk } = this
     await scheduler.run(scheduler.now + 6600)
     this.#trace('-- all is well again')
-    this.#healed = true
     disk.failsAfter = null
     machine.processesSeen = true
     machine.wallOffsetMs = 0
@@ -296,8 +301,9 @@ export class World {
       this.#must(caller.releasing === 0, `every release of ${caller.name} is answered`)
       for (const { token } of caller.core.sessions.values()) held.add(plain(token))
     }
-    for (const token of held) this.#must(checker.sessions.has(token), `${token} of a caller is counted`)
-    for (const { token, key } of checker.sessions.values()) this.#must(held.has(token), `${key} is held by somebody`)
+    for (const token of held) this.#must(checker.book.held.has(token), `${token} of a caller is counted`)
+    for (const { token, key } of checker.book.held.values())
+      this.#must(held.has(token), `${key} is held by somebody`)
     this.#must(daemon.counter.orphaned === 0, 'nothing is orphaned')
     for (const caller of this.callers) while (caller.core.sessions.size > 0) caller.release(0)
     await scheduler.run(scheduler.now + 3000)
@@ -314,7 +320,7 @@ export class World {
   }
 
   #must(holds: boolean, what: string): void {
-    if (!holds) throw new Violation(LIVENESS, `with all faults healed it does not hold that ${what}`)
+    if (!holds) throw new Violation(LAWS.live, `with all faults healed it does not hold that ${what}`)
   }
 }
 
