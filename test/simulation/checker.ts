@@ -202,10 +202,10 @@ export class Checker {
     for (const text of answer.unknown) this.#mustBeUnknown(text)
   }
 
-  /** Only what a crash took, and what its holder was told, can be counted again, and only in time. */
+  /** Only what a crash took and what its holder was told can be counted again, and only in time. */
   #adopted(owner: Owner, token: string, seen: Seen, { replaced }: ResumeAnswer): void {
     const shown = [...replaced].find(([, renewed]) => plain(renewed) === token)?.[0] ?? ''
-    const lost = this.book.lost.get(plain(shown))
+    const lost = this.book.lostOrForgotten(plain(shown))
     if (!lost?.told || shown === lost.token) {
       throw new Violation(LAWS.admit, `a resume counts ${seen.key}, which nobody can prove`)
     }

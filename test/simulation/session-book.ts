@@ -87,6 +87,12 @@ export class SessionBook {
     this.resume(this.held.get(token)!, owner)
   }
 
+  /** What a crash took: a session, or the end of one, which its signed token knows nothing of. */
+  lostOrForgotten(token: string): Known | undefined {
+    const ended = this.ended.get(token)
+    return this.lost.get(token) ?? (ended?.durable === false ? ended.session : undefined)
+  }
+
   resume(session: Known, owner: Owner): void {
     session.orphanedAt = null
     session.owner = owner.name
