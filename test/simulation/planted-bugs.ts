@@ -186,6 +186,12 @@ function tokenInSlot(counter: SessionCounter, token: string): string {
   return found
 }
 
+class NothingIsTooOld extends SessionCounter {
+  override setPolicy(policy: SessionPolicy): void {
+    super.setPolicy({ ...policy, applications: new Map() })
+  }
+}
+
 class AdoptsNothing extends SessionCounter {
   constructor(options: ConstructorParameters<typeof SessionCounter>[0]) {
     super({ ...options, previousSigner: null as TokenSigner | null })
@@ -249,4 +255,6 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'one session too many is granted': known('one session too many is granted'),
   'a smaller limit drops calls': known('a smaller limit drops calls'),
   'the journal keeps what was released': known('the journal keeps what was released'),
+  'a restart forgets the process of a client': known('a restart forgets the process of a client'),
+  'a session that is too old stays': counter(NothingIsTooOld),
 }

@@ -136,10 +136,11 @@ export class SessionBook {
   /** The daemon died: whatever its last turn did may be in the journal or not. */
   died(isJournalStale: boolean): void {
     this.#untold = []
+    const now = this.#machine.monotonicNow
     for (const session of this.held.values()) {
-      session.orphanedAt = this.#machine.monotonicNow
-      // The journal may know an older connection of its client.
-      if (isJournalStale) session.watched = false
+      // The journal may know an older connection of its client, and knows but the newest process.
+      if (isJournalStale || session.orphanedAt !== now) session.watched = false
+      session.orphanedAt = now
     }
   }
 
