@@ -28,6 +28,8 @@ export class Checker {
   #grantsOfRun = 0
   #era = 0
   #draining = false
+  /** What the file says of its writer may be out of date, and nothing it does not know of can be proven. */
+  #startedDamaged = false
 
   constructor(machine: Machine, disk: Disk) {
     this.#machine = machine
@@ -43,6 +45,7 @@ export class Checker {
     this.#grantsOfRun = 0
     this.#draining = false
     this.#era = daemon.journal.era
+    this.#startedDamaged = this.#disk.damaged
     this.book.restarted(daemon.counter, this.#disk.damaged)
     this.#disk.damaged = false
     this.licenses.judged(daemon.store, this.#disk.licenseText, !isLicenseJudged)
@@ -195,8 +198,11 @@ export class Checker {
       this.book.resume(session, owner)
     }
     for (const [token, seen] of added) this.#adopted(owner, token, seen, answer)
+    for (const [text, renewed] of answer.replaced) this.#isReplaced(owner, text, renewed)
     const { size } = this.book.held
-    if (added.size > 0 && size > this.licenses.limit && this.#grantsOfRun > 0) {
+    // One that takes the place of a session that had ended is not one more.
+    const grows = added.size > removed.length
+    if (grows && size > this.licenses.limit && this.#grantsOfRun > 0) {
       throw new Violation(LAWS.admit, `adoption leads to ${size} of ${this.licenses.limit}`)
     }
     for (const text of answer.unknown) this.#mustBeUnknown(text)
@@ -213,10 +219,19 @@ export class Checker {
     this.book.adopt(lost, token, owner)
   }
 
+  /** Also a holder who shows the lost token once more, because the reply was lost, gets the new one. */
+  #isReplaced(owner: Owner, shown: string, renewed: string): void {
+    const session = this.book.held.get(plain(renewed))
+    if (session === undefined || this.book.ended.get(plain(shown))?.cause !== 'adopted') {
+      throw new Violation(LAWS.admit, `${shown} was replaced by a token of another session`)
+    }
+    this.book.resume(session, owner)
+  }
+
   /** What is proven, in time, and has room, must be counted again. */
   #mustBeUnknown(text: string): void {
     const lost = this.book.lost.get(plain(text))
-    if (lost === undefined || this.#isTooLate) return
+    if (lost === undefined || this.#isTooLate || this.#startedDamaged) return
     const isProven = lost.token !== text && lost.run === this.book.run && !lost.durable && lost.told
     if (isProven && this.book.held.size < this.licenses.limit) {
       throw new Violation(LAWS.lose, `${nameOf(lost)} proved itself and was not adopted`)

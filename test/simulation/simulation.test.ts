@@ -7,7 +7,7 @@ import { simulate } from './simulate.ts'
 
 const SEEDS = 1000
 /** A loaded machine gets through fewer of them: it is given so long, and no less than so many. */
-const MAX_MS = 20_000
+const MAX_MS = 15_000
 const MIN_SEEDS = 100
 
 t.test('a thousand histories keep every law', async t => {

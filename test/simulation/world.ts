@@ -282,6 +282,7 @@ export class World {
     disk.failsAfter = null
     machine.processesSeen = true
     machine.wallOffsetMs = 0
+    this.#damage = null
     if (this.daemon !== null) this.daemon.killAt = null
     disk.layLicense(lastLicense.text)
     if (this.daemon?.alive) await this.daemon.judgeLicense()
