@@ -1,38 +1,36 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SessionCounter } from '../session/counter.ts'
 import { readAccessToken } from './access-token.ts'
-import { type Clocks, monotonicNow, readBootId, systemClocks } from './clocks.ts'
-import type { Config } from './config/schema.ts'
+import { licenseStateEvent, releaseEvent } from './audit/daemon-events.ts'
+import { monotonicNow, systemClocks } from './clocks.ts'
+import { changedKeys } from './config/changes.ts'
+import { type Config, operatorsSocketOf } from './config/schema.ts'
 import { reloaded } from './config/until-restart.ts'
-import { openJournal, openState, restoreSessions } from './databases.ts'
+import { restoreSessions } from './databases.ts'
 import { Gateway } from './gateway/gateway.ts'
-import type { Journal } from './journal/journal.ts'
-import { LicenseKeeper, licenseFields, type Standing } from './license/license-keeper.ts'
-import { type GivenSockets, listenForClients } from './listen.ts'
+import { licenseFields, type Standing } from './license/license-keeper.ts'
+import { listenForClients, listenForOperators } from './listen.ts'
 import type { Logger } from './log.ts'
-import { readIdentity } from './machine/identity.ts'
 import { createNonces } from './nonces.ts'
 import { Observation } from './observation.ts'
-import { endOverdue } from './overdue.ts'
+import { Overdue } from './overdue.ts'
+import { openParts, type Parts, type Start } from './parts.ts'
 import { watchProcess } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
-import { Reactivator } from './reactivation/reactivator.ts'
 import type { RunningDaemon } from './running-daemon.ts'
 import { sessionPolicyOf } from './session-policy.ts'
-import type { StateStore } from './state-store.ts'
 import { Timers } from './timers.ts'
 import { openTokenSigners, sealToken } from './token-keys.ts'
 import { licenseView, statusLine, statusView } from './views.ts'
 
 const EXPIRE_EVERY_MS = 250
 const LOOK_EVERY_MS = 1000
+const HEAL_STATE_EVERY_MS = 5000
 const ADVANCE_EVERY_MS = 60_000
 const LOG_SAME_EVERY_MS = 10_000
 
-/** How long clients may take to answer the close frame at the stop. */
+/** For clients to answer the close frame at the stop. */
 const CLOSE_GRACE_MS = 1000
 
 /**
@@ -45,7 +43,7 @@ export async function startDaemon(
   version: string,
   { clocks = systemClocks, given = {} }: Partial<Pick<Start, 'clocks' | 'given'>> = {},
 ): Promise<RunningDaemon> {
-  const daemon = await Daemon.open({ config, log, version, clocks, given })
+  const daemon = new Daemon(await openParts({ config, log, version, clocks, given }))
   try {
     await daemon.listen()
   } catch (error) {
@@ -55,27 +53,12 @@ export async function startDaemon(
   return daemon
 }
 
-interface Start {
-  readonly config: Config
-  readonly log: Logger
-  readonly version: string
-  readonly clocks: Clocks
-  readonly given: GivenSockets
-}
-
-interface Parts extends Start {
-  readonly run: { readonly bootId: string; readonly instanceId: string }
-  readonly journal: Journal
-  readonly state: StateStore
-  readonly keeper: LicenseKeeper
-  readonly reactivator: Reactivator
-}
-
 class Daemon implements RunningDaemon {
   readonly #parts: Parts
   readonly #log: Logger
   readonly #rare = new RareLog(LOG_SAME_EVERY_MS, monotonicNow)
   readonly #startedAt = monotonicNow()
+  readonly #overdue = new Overdue(watchProcess, this.#startedAt)
   readonly #instanceId: string
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
@@ -87,30 +70,8 @@ class Daemon implements RunningDaemon {
   #tcpAddress: AddressInfo | null = null
   #stopping: Promise<void> | null = null
 
-  static async open(start: Start): Promise<Daemon> {
-    const { config, log, clocks } = start
-    mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
-    mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
-    const run = { bootId: readBootId(), instanceId: randomBytes(8).toString('hex') }
-    // The journal first: whoever holds its lock is the daemon of this machine.
-    const journal = openJournal(config.runtimeDirectory, run, log)
-    let state: StateStore | null = null
-    try {
-      state = openState(config.stateDirectory, log)
-      const base = { config, archive: state, clocks, log }
-      const keeper = await LicenseKeeper.open(base)
-      const identify = () => readIdentity(config)
-      const reactivator = new Reactivator({ ...base, installation: keeper, identify })
-      return new Daemon({ ...start, run, journal, state, keeper, reactivator })
-    } catch (error) {
-      journal.close()
-      state?.close()
-      throw error
-    }
-  }
-
-  private constructor(parts: Parts) {
-    const { config, log, version, run, journal, state, keeper } = parts
+  constructor(parts: Parts) {
+    const { config, log, version, run, journal, state, audit, keeper } = parts
     this.#instanceId = run.instanceId
     this.#parts = parts
     this.#config = config
@@ -131,6 +92,7 @@ class Daemon implements RunningDaemon {
       connections: () => this.#gateway.connections,
       every: (ms, act) => this.#timers.every(ms, act),
       onFault: error => this.#fault(error),
+      onUsage: (before, after) => audit.record({ what: 'usage.state', before, after }),
     })
     const { meters } = this.#observation
     this.#gateway = new Gateway({
@@ -144,11 +106,14 @@ class Daemon implements RunningDaemon {
       license: () => licenseView(keeper, this.#counter.limit, keeper.rejection),
       watchProcess,
       now: monotonicNow,
+      wallNow: parts.clocks.wallNow,
+      recordRelease: released => audit.record(releaseEvent(released)),
       commit: () => meters.commit(journal, this.#counter),
       onAcquires: (count, beganAt) => meters.answered(count, beganAt),
       seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {
         handshakeRefused: code => this.#warn(`refused ${code}`, { code }, 'A connection was refused.'),
+        acceptFailed: error => this.#warn('not accepted', { error }, 'A connection could not be accepted.'),
         connectionClosed: (cause, client) =>
           this.#warn(`closed ${cause}`, { cause, client }, 'A connection was closed.'),
         fault: error =>
@@ -156,6 +121,7 @@ class Daemon implements RunningDaemon {
       },
     })
     keeper.onChange = before => this.#licenseChanged(before)
+    audit.record({ what: 'daemon.started', after: { version, ...licenseFields(keeper) } })
     log.info(
       { version, instanceId: run.instanceId, ...licenseFields(keeper) },
       `sessiond starts. ${keeper.lifecycle.message}`,
@@ -171,19 +137,26 @@ class Daemon implements RunningDaemon {
   }
 
   get statusLine(): string {
-    const { keeper, journal } = this.#parts
-    return statusLine(this.#counter, keeper, journal.degraded, keeper.rejection)
+    const { keeper, journal, state } = this.#parts
+    const degraded = { journal: journal.degraded, state: state.degraded }
+    return statusLine(this.#counter, keeper, degraded, keeper.rejection)
   }
 
   async listen(): Promise<void> {
-    const { listen } = this.#config
-    const { given } = this.#parts
+    const [{ listen }, { given }] = [this.#config, this.#parts]
     this.#readAccessToken(listen)
     const makeServer = this.#gateway.createServer.bind(this.#gateway)
     const where = await listenForClients(listen, given, () => this.#accessToken, makeServer, this.#servers)
     this.#tcpAddress = where.tcp
     this.#startTimers()
     this.#log.info(where, 'sessiond listens.')
+    await listenForOperators(
+      this.#config.listen.operators,
+      operatorsSocketOf(this.#config),
+      this.#log,
+      makeServer,
+      this.#servers,
+    )
     await this.#observation.start()
   }
 
@@ -192,11 +165,13 @@ class Daemon implements RunningDaemon {
     // First what can fail, so that a reload is carried out whole or not at all.
     this.#readAccessToken(next.listen)
     if (keys.length > 0) this.#log.warn({ keys }, 'These settings need a restart of the daemon.')
+    const changed = changedKeys(this.#config, next)
     this.#config = next
     this.#log.level = config.log.level
     await this.#parts.keeper.reload(this.#config)
     this.#parts.reactivator.reload(this.#config)
     this.#applyPolicy()
+    this.#parts.audit.record({ what: 'config.reloaded', ...changed, detail: { needRestart: keys } })
     this.#log.info('The configuration was reloaded.')
   }
 
@@ -220,6 +195,7 @@ class Daemon implements RunningDaemon {
     await this.#gateway.closeAll(1001, 'going away', CLOSE_GRACE_MS)
     this.#parts.journal.commit(this.#counter)
     this.#parts.keeper.advance()
+    this.#parts.audit.record({ what: 'daemon.stopped', detail: { reason, inUse: this.#counter.inUse } })
     this.dispose()
     this.#log.info('sessiond stopped.')
   }
@@ -238,31 +214,44 @@ class Daemon implements RunningDaemon {
   }
 
   #startTimers(): void {
-    const { journal, keeper, reactivator } = this.#parts
+    const { journal, audit, keeper, reactivator } = this.#parts
     this.#timers.every(EXPIRE_EVERY_MS, () => this.#expire())
     this.#timers.every(LOOK_EVERY_MS, () => {
       if (journal.lost) journal.abandon()
       journal.heal(this.#counter)
+      audit.retry()
       keeper.look()
       reactivator.tick()
     })
+    this.#timers.every(HEAL_STATE_EVERY_MS, () => this.#healState())
     this.#timers.every(ADVANCE_EVERY_MS, () => keeper.advance())
     keeper.watch()
     reactivator.tick()
   }
 
+  #healState(): void {
+    const { state, audit, keeper } = this.#parts
+    if (!state.heal()) return
+    this.#log.info('The state database is written again.')
+    audit.attach(state)
+    // A license file that could not be taken because nothing could be written.
+    void keeper.reload(this.#config).catch(error => this.#fault(error))
+  }
+
   #expire(): void {
-    const { ended, leaked: sessions } = endOverdue(this.#counter, monotonicNow(), watchProcess)
+    const { ended, leaked: sessions } = this.#overdue.end(this.#counter, monotonicNow())
     if (this.#counter.hasChanges) this.#gateway.touch()
     this.#gateway.notifyEnded(ended)
-    const told = 'Sessions of a lost connection were not resumed in time; they are free again.'
+    const told = 'Sessions were not resumed in time; they are free again.'
     if (sessions > 0) this.#warn('leaked', { sessions }, told)
   }
 
   #licenseChanged(before: Standing): void {
-    const { state, admits, message } = this.#parts.keeper.lifecycle
+    const { audit, keeper } = this.#parts
+    const { state, admits, message } = keeper.lifecycle
     this.#applyPolicy()
     const was = before.lifecycle
+    if (was.state !== state || was.admits !== admits) audit.record(licenseStateEvent(was, keeper.lifecycle))
     if (was.state === state && was.admits === admits && was.message === message) return
     this.#gateway.notify('license.changed', { state, admits, message })
   }

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { isLoopback } from '../config/loopback.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Config } from './config/schema.ts'
+import type { Logger } from './log.ts'
 
 /** Calls that may wait to be accepted: they survive a restart in which clients come back all at once. */
 const BACKLOG = 4096
@@ -58,6 +59,7 @@ export type MakeServer = (settings: {
   readonly door: () => Door
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
   readonly local: boolean
+  readonly isOperators?: boolean
 }) => Server
 
 /**
@@ -94,6 +96,26 @@ export async function listenForClients(
   if (given.unix === undefined) await listenUnix(server, unix)
   else await listenGivenUnix(server, given.unix)
   return { unix: unix.path, tcp: address, bySystemd: Object.keys(given) }
+}
+
+/** Listens where operators connect. Where that fails it is told, and nothing else is touched: calls come first. */
+export async function listenForOperators(
+  { mode, group }: Config['listen']['operators'],
+  path: string,
+  log: Logger,
+  makeServer: MakeServer,
+  servers: Server[],
+): Promise<void> {
+  const door = () => ({ accessToken: null, hostMustBeLoopback: false, allowedOrigins: [] })
+  const server = makeServer({ door, tls: null, local: true, isOperators: true })
+  try {
+    await listenUnix(server, { path, mode, group })
+    servers.push(server)
+    log.info({ operators: path }, 'Operators are served.')
+  } catch (error) {
+    const hint = error instanceof Fault ? error.hint : undefined
+    log.error({ path, hint }, `Operators are not served, until a restart. ${messageOf(error)}`)
+  }
 }
 
 export async function listenTcp(server: Server, host: string, port: number): Promise<void> {

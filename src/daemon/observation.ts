@@ -8,7 +8,7 @@ import { LOOP_CHECK_EVERY_MS, Meters } from './operations/meters.ts'
 import type { MetricsSource } from './operations/metrics.ts'
 import { paced, type Render } from './operations/paced.ts'
 import { OperationsServer, type Readiness } from './operations/server.ts'
-import { UsageWatch } from './usage.ts'
+import { type UsageListener, UsageWatch } from './usage.ts'
 
 const LOOK_EVERY_MS = 250
 const LISTEN_AGAIN_EVERY_MS = 60_000
@@ -23,6 +23,7 @@ export interface ObservationParts {
   readonly now: () => number
   readonly counter: SessionCounter
   readonly journal: { readonly degraded: boolean }
+  readonly state: { readonly degraded: boolean }
   readonly keeper: {
     readonly lifecycle: ReturnType<MetricsSource['license']> & { readonly state: LifecycleState }
   }
@@ -34,6 +35,8 @@ export interface ObservationParts {
   readonly connections: () => number
   readonly every: (ms: number, act: () => void) => void
   readonly onFault: (error: unknown) => void
+  /** Told when the usage state has changed. */
+  readonly onUsage: UsageListener
 }
 
 /** Composes what operators see of a daemon that runs: usage state, metrics and probes. It is in no call's way. */
@@ -46,10 +49,10 @@ export class Observation {
   #isClosed = false
 
   constructor(parts: ObservationParts) {
-    const { now, counter, config, given, log, onFault } = parts
+    const { now, counter, config, given, log, onFault, onUsage } = parts
     this.#parts = parts
     this.meters = new Meters(now)
-    this.usage = new UsageWatch(counter, () => config().usage, log)
+    this.usage = new UsageWatch(counter, () => config().usage, log, onUsage)
     const { enabled, host, port } = config().operations
     const readiness = () => this.#readiness()
     const loadMetrics = () => this.#loadMetrics()
@@ -105,7 +108,7 @@ export class Observation {
 
   async #loadMetrics(): Promise<Render> {
     const { daemonMetrics } = await import('./operations/metrics.ts')
-    const { version, config, now, counter, journal, keeper, reactivator, connections } = this.#parts
+    const { version, config, now, counter, journal, state, keeper, reactivator, connections } = this.#parts
     const { meters, usage } = this
     const render = daemonMetrics({
       version,
@@ -118,6 +121,7 @@ export class Observation {
       },
       connections: () => ({ open: connections(), max: config().bounds.maxConnections }),
       isJournalDegraded: () => journal.degraded,
+      isStateDegraded: () => state.degraded,
       license: () => keeper.lifecycle,
       reactivation: {
         owner: () => reactivator.owner,

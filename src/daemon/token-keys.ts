@@ -4,7 +4,8 @@ import { signToken, type TokenSigner } from '../session/signed-token.ts'
 /** Where the key and the name of the last run are kept; the state database. */
 export interface KeyArchive {
   read(name: string): string | null
-  write(name: string, value: string): void
+  /** Writes it as soon as that can be done; what was kept is read from then on. */
+  keep(name: string, value: string): void
 }
 
 const KEY_BYTES = 32
@@ -23,7 +24,7 @@ export function openTokenSigners(
 ): { current: () => TokenSigner; previous: TokenSigner | null } {
   const key = Buffer.from(archive.read('token-key') ?? createKey(archive), 'base64url')
   const last = archive.read('last-run')
-  archive.write('last-run', JSON.stringify(run))
+  archive.keep('last-run', JSON.stringify(run))
   const before = last === null ? null : (JSON.parse(last) as typeof run)
   const current = () => ({ key, instanceId: run.instanceId, era: journal.era })
   if (before?.bootId !== run.bootId) return { current, previous: null }
@@ -49,6 +50,6 @@ export function sealToken(
 
 function createKey(archive: KeyArchive): string {
   const key = randomBytes(KEY_BYTES).toString('base64url')
-  archive.write('token-key', key)
+  archive.keep('token-key', key)
   return key
 }

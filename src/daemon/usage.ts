@@ -25,6 +25,11 @@ interface Counted {
   readonly totals: Totals
 }
 
+export type UsageListener = (
+  before: { readonly state: UsageState },
+  after: { readonly state: UsageState; readonly inUse: number; readonly limit: number },
+) => void
+
 interface Sample extends UsageSample {
   /** Most in use since the sample before. */
   readonly peak: number
@@ -35,12 +40,19 @@ export class UsageWatch {
   readonly #counter: Counted
   readonly #settings: () => Config['usage']
   readonly #log: Logger
+  readonly #onChange: UsageListener
   readonly #samples: Sample[] = []
   #usage: Usage = initialUsage
   #limit: number
   #peakSinceSample = 0
 
-  constructor(counter: Counted, settings: () => Config['usage'], log: Logger) {
+  constructor(
+    counter: Counted,
+    settings: () => Config['usage'],
+    log: Logger,
+    onChange: UsageListener = () => undefined,
+  ) {
+    this.#onChange = onChange
     this.#counter = counter
     this.#limit = counter.limit
     this.#settings = settings
@@ -95,6 +107,7 @@ export class UsageWatch {
     const { inUse, limit } = this.#counter
     const { state } = this.#usage
     const fields = { from, usage: state, inUse, limit }
+    this.#onChange({ state: from }, { state, inUse, limit })
     if (isHigher(from, state)) this.#log.info(fields, `Use of the licensed sessions is ${state} again.`)
     else this.#log.warn({ ...fields, hint: whatToDo }, said[state])
   }

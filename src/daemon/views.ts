@@ -94,13 +94,14 @@ function sayOrNull(instant: number | null): string | null {
 export function statusLine(
   counter: Pick<SessionCounter, 'inUse' | 'limit' | 'draining'>,
   { license, lifecycle }: Standing,
-  journalDegraded: boolean,
+  degraded: { readonly journal: boolean; readonly state: boolean },
   rejection: { readonly code: string } | null,
 ): string {
   const parts = [`${counter.inUse} of ${counter.limit} sessions in use`]
   parts.push(`license ${lifecycle.state}${license?.demonstration === true ? ' (demonstration)' : ''}`)
   if (counter.draining) parts.push('draining')
-  if (journalDegraded) parts.push('journal degraded')
+  if (degraded.journal) parts.push('journal degraded')
+  if (degraded.state) parts.push('state degraded')
   if (rejection !== null) parts.push(`a license file was not taken: ${rejection.code}`)
   return parts.join('; ')
 }

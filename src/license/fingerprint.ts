@@ -147,6 +147,26 @@ export function rehearse(fingerprint: MachineFingerprint, part: FingerprintPart)
   return matchFingerprint(fingerprint, { ...fingerprint, [part]: part === 'macs' ? [changed] : changed })
 }
 
+/** A change that is rehearsed: a part as a whole, or the network interface of that digest alone. */
+export type RehearsedChange = Exclude<FingerprintPart, 'macs'> | { readonly mac: string }
+
+/** The match of a license after all these changes of this machine at once. */
+export function rehearseChanges(
+  licensed: MachineFingerprint,
+  current: MachineFingerprint,
+  changes: readonly RehearsedChange[],
+): FingerprintMatch {
+  const changed = { ...current }
+  for (const change of changes) {
+    if (typeof change === 'string') changed[change] = digestOf(change, 'a replacement that no machine has')
+    else {
+      const replacement = digestOf('mac', `in place of ${change.mac}`)
+      changed.macs = changed.macs.map(mac => (mac === change.mac ? replacement : mac))
+    }
+  }
+  return matchFingerprint(licensed, changed)
+}
+
 function compareDigests(licensed: string | null, current: string | null): PartStatus | null {
   if (licensed === null) return current === null ? null : 'new'
   if (current === null) return 'missing'

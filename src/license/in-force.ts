@@ -57,3 +57,21 @@ export function identityOfStored(text: string): { installationId: string; genera
   const { installationId, generation } = reading.license
   return { installationId, generation }
 }
+
+/**
+ * The newest generation that was ever in force of the installation that `text` says it is of. It rules out older ones
+ * also after a license of another installation was in force: the licensing server has replaced them, and the claim may
+ * have been moved to another machine since.
+ */
+export function newestOfSameInstallation(
+  text: string,
+  stored: readonly string[],
+): { installationId: string; generation: number } | null {
+  const claimed = identityOfStored(text)
+  const same = stored
+    .map(identityOfStored)
+    .filter(one => one !== null && one.installationId === claimed?.installationId)
+  if (claimed === null || same.length === 0) return null
+  const generation = Math.max(...same.map(one => one!.generation))
+  return { installationId: claimed.installationId, generation }
+}

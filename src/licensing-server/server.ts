@@ -17,6 +17,7 @@ import { createOperations } from './http/operations.ts'
 import { IssuerKeeper, readAuthorityRoots } from './issuer-keeper.ts'
 import { createLicensingService } from './licensing.ts'
 import { publishRevocations } from './publish-revocations.ts'
+import { ReadinessWatch, statusLine } from './status-line.ts'
 import { openLedger } from './store/open.ts'
 import type { LedgerStore } from './store/store.ts'
 
@@ -35,6 +36,8 @@ export interface RunningLicensingServer {
   readonly addresses: { readonly http: AddressInfo; readonly operations: AddressInfo | null }
   /** Such as `https://127.0.0.1:7790`, for whoever runs on this machine. */
   readonly url: string
+  /** How it is, in one line, for whoever looks at the unit of systemd. */
+  readonly statusLine: string
   /** Takes a changed log level, and reads the certificates of TLS and of the issuer, and the revocation list, again. */
   reload(config: Config): Promise<void>
   /** Says no to `/readyz`, waits until nobody sends any more, lets what runs end, closes the ledger. */
@@ -85,7 +88,7 @@ export async function startLicensingServer(
     const operations = enabled
       ? await createOperations({ bounds: config.bounds, host, service, metrics, isStopping })
       : null
-    await server.listen(app, operations)
+    await server.listen(app, operations, { readiness: new ReadinessWatch(service), metrics })
   } catch (error) {
     await server.stop('the start failed')
     throw error
@@ -102,10 +105,17 @@ interface Parts {
   publish(): Promise<void>
 }
 
+/** What the status tells of. */
+interface Observed {
+  readiness: ReadinessWatch
+  metrics: Metrics
+}
+
 class LicensingServer implements RunningLicensingServer {
   readonly #parts: Parts
   #app: FastifyInstance | null = null
   #operations: FastifyInstance | null = null
+  #observed: Observed | null = null
   #stopping: Promise<void> | null = null
 
   constructor(parts: Parts) {
@@ -131,10 +141,17 @@ class LicensingServer implements RunningLicensingServer {
     return `${this.#parts.config.listen.tls === null ? 'http' : 'https'}://${host}:${port}`
   }
 
-  async listen(app: FastifyInstance, operations: FastifyInstance | null): Promise<void> {
+  get statusLine(): string {
+    const { readiness, metrics } = this.#observed ?? {}
+    return statusLine(readiness?.last ?? null, this.url, metrics?.licensesGiven ?? 0)
+  }
+
+  async listen(app: FastifyInstance, operations: FastifyInstance | null, observed: Observed): Promise<void> {
     const { config, log } = this.#parts
     this.#app = app
     this.#operations = operations
+    this.#observed = observed
+    await observed.readiness.look()
     await listenOn(app, 'listen', config.listen)
     if (operations !== null) await listenOn(operations, 'operations', config.operations)
     log.info({ url: this.url, ...this.addresses }, 'licensing-server listens')
@@ -161,6 +178,7 @@ class LicensingServer implements RunningLicensingServer {
   async #stop(reason: string): Promise<void> {
     const { config, log, store } = this.#parts
     const app = this.#app
+    this.#observed?.readiness.close()
     if (app !== null) {
       log.info({ reason }, 'licensing-server stops')
       await new Promise(resolve => setTimeout(resolve, config.shutdown.drainMs))

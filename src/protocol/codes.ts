@@ -47,6 +47,7 @@ export const ERRORS = {
   'hello-repeated': -32002,
   'client-secret-required': -32003,
   'too-many-applications': -32004,
+  'operators-only': -32005,
 } as const
 
 export type ErrorWord = keyof typeof ERRORS

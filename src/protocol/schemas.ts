@@ -1,22 +1,19 @@
 import Type, { type Static } from 'typebox'
 import { REFUSAL_REASONS, SUBPROTOCOL } from './codes.ts'
+import {
+  SessionsListParams,
+  SessionsListResult,
+  SessionsReleaseParams,
+  SessionsReleaseResult,
+  SessionsShowParams,
+  SessionsShowResult,
+} from './operator-schemas.ts'
+import { ApplicationName, closed, count, Key, nullable } from './parts.ts'
 
 // The single source of the wire: validation, TypeScript types and the AsyncAPI document are made from it.
 
-const closed = { additionalProperties: false } as const
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const count = (description: string) => Type.Integer({ minimum: 0, description })
-
 export const MAX_RESUME_TOKENS = 8192
 
-export const Key = Type.String({
-  pattern: '^[\\x21-\\x7e]{1,128}$',
-  description: "The caller's own name for the session (its call id): printable ASCII without spaces.",
-})
-export const ApplicationName = Type.String({
-  pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$',
-  description: 'The application under which a session is counted.',
-})
 export const Token = Type.String({
   pattern: '^[\\x21-\\x7e]{1,512}$',
   description: 'Opaque proof of a session: who holds it may release or resume it.',
@@ -248,7 +245,13 @@ export const METHODS = {
   'session.resume': { params: ResumeParams, result: ResumeResult },
   'status.get': { params: NoParams, result: StatusResult },
   'license.get': { params: NoParams, result: LicenseResult },
+  'sessions.list': { params: SessionsListParams, result: SessionsListResult },
+  'sessions.show': { params: SessionsShowParams, result: SessionsShowResult },
+  'sessions.release': { params: SessionsReleaseParams, result: SessionsReleaseResult },
 } as const
+
+/** Those that are answered on the operators' socket alone. */
+export const OPERATOR_METHODS = ['sessions.list', 'sessions.show', 'sessions.release'] as const
 
 /** Every notification that the daemon may send, with the topic under which a client asks for it. */
 export const NOTIFICATIONS = {

@@ -3,6 +3,7 @@ import { Adoptions, type LostSession } from './adoptions.ts'
 import { type Application, type ApplicationTable, noTotals, notePeak, type Totals } from './applications.ts'
 import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './client-table.ts'
 import { Holdings } from './holdings.ts'
+import { Listing } from './listing.ts'
 import type { AcquireDecision, EndedSession, ReleaseCause, ResumeDecision, SessionPolicy } from './policy.ts'
 import type { RecordSink, SessionRecord } from './records.ts'
 import type { SignedSession, TokenSigner } from './signed-token.ts'
@@ -23,6 +24,7 @@ export interface CounterOptions {
  */
 export class SessionCounter {
   readonly totals: Totals = noTotals()
+  readonly listing: Listing
   readonly #holdings: Holdings
   readonly #adoptions: Adoptions
   #policy: SessionPolicy
@@ -32,6 +34,7 @@ export class SessionCounter {
     this.#policy = options.policy
     this.#adoptions = new Adoptions(options.previousSigner)
     this.#holdings = new Holdings(options.policy, options.nonces)
+    this.listing = new Listing(this.#holdings)
   }
 
   /** Sessions counted now, orphaned ones included. */
@@ -125,9 +128,8 @@ export class SessionCounter {
   /** Whether the token was that of a held session, which is counted off now. */
   release(token: string, cause: ReleaseCause = 'released'): boolean {
     const slot = this.#holdings.find(token)
-    if (slot === NONE) return false
-    this.#end(slot, cause)
-    return true
+    if (slot !== NONE) this.#end(slot, cause)
+    return slot !== NONE
   }
 
   /** Takes the sessions of these tokens for the client, whoever held them. */
@@ -177,7 +179,7 @@ export class SessionCounter {
     }
     const ended: EndedSession[] = []
     for (const slot of this.#holdings.tooOld(now)) {
-      ended.push(this.#ended(slot, 'max-duration'))
+      ended.push(this.#holdings.ended(slot, 'max-duration'))
       this.#end(slot, 'max-duration')
     }
     return ended
@@ -238,9 +240,8 @@ export class SessionCounter {
   /** Whether the token was that of a held session, which the client holds now. */
   #resumeOne(client: Client, token: string): boolean {
     const slot = this.#holdings.find(token)
-    if (slot === NONE) return false
-    this.#holdings.resume(client, slot)
-    return true
+    if (slot !== NONE) this.#holdings.resume(client, slot)
+    return slot !== NONE
   }
 
   #granted(slot: number, repeated: boolean): AcquireDecision {
@@ -261,11 +262,6 @@ export class SessionCounter {
 
   #endCohort(cohort: OrphanCohort, cause: ReleaseCause): void {
     while (cohort.head !== NONE) this.#end(cohort.head, cause)
-  }
-
-  #ended(slot: number, cause: ReleaseCause): EndedSession {
-    const [client, token] = [this.#holdings.clientOf(slot), this.#holdings.tokenOf(slot)]
-    return { client, token, key: this.#holdings.keyOf(slot), cause }
   }
 
   /** Counts a session again that a crash lost, once, on the proof of its signature. Gives its new token. */

@@ -1,6 +1,6 @@
 import { type Application, ApplicationTable } from './applications.ts'
 import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
-import type { SessionPolicy } from './policy.ts'
+import type { EndedSession, ReleaseCause, SessionPolicy } from './policy.ts'
 import type { RecordSink, SessionRecord } from './records.ts'
 import type { SignedSession } from './signed-token.ts'
 import { emptyList, NONE, SlotTable } from './slot-table.ts'
@@ -49,8 +49,13 @@ export class Holdings {
   sessionOf(token: string): SignedSession | null {
     const slot = this.find(token)
     if (slot === NONE) return null
-    const application = this.#applicationOf(slot).name
-    return { application, key: this.keyOf(slot), grantedAt: this.#slots.grantedAt[slot]! }
+    const application = this.applicationOf(slot).name
+    return { application, key: this.keyOf(slot), grantedAt: this.grantedAt(slot) }
+  }
+
+  /** What its holder is told where the daemon ends a session. */
+  ended(slot: number, cause: ReleaseCause): EndedSession {
+    return { client: this.clientOf(slot), token: this.tokenOf(slot), key: this.keyOf(slot), cause }
   }
 
   clientOf(slot: number): Client {
@@ -67,6 +72,29 @@ export class Holdings {
     return same ? slot : NONE
   }
 
+  /** The slots of all held sessions. */
+  *live(): Generator<number> {
+    for (let slot = 0; slot < this.#slots.end; slot++) if (this.#slots.isLive(slot)) yield slot
+  }
+
+  isLive(slot: number): boolean {
+    return this.#slots.isLive(slot)
+  }
+
+  applicationOf(slot: number): Application {
+    return this.applications.at(this.#slots.application[slot]!)
+  }
+
+  /** Monotonic milliseconds. */
+  grantedAt(slot: number): number {
+    return this.#slots.grantedAt[slot]!
+  }
+
+  /** Until when an orphaned session can be resumed, in monotonic milliseconds; null for one that is held. */
+  resumableUntil(slot: number): number | null {
+    return this.#cohortOf(slot)?.deadline ?? null
+  }
+
   /** What is in a slot: nothing, a session of an earlier run that the journal told of, or one of this run. */
   occupant(slot: number): 'none' | 'restored' | 'taken' {
     if (!this.#slots.isLive(slot)) return 'none'
@@ -76,10 +104,9 @@ export class Holdings {
   /** Sessions older than their application allows. */
   *tooOld(now: number): Generator<number> {
     if (!this.applications.anyHasMaxDuration) return
-    for (let slot = 0; slot < this.#slots.end; slot++) {
-      if (!this.#slots.isLive(slot)) continue
-      const { maxDurationMs } = this.#applicationOf(slot)
-      if (maxDurationMs !== null && now - this.#slots.grantedAt[slot]! >= maxDurationMs) yield slot
+    for (const slot of this.live()) {
+      const { maxDurationMs } = this.applicationOf(slot)
+      if (maxDurationMs !== null && now - this.grantedAt(slot) >= maxDurationMs) yield slot
     }
   }
 
@@ -102,7 +129,7 @@ export class Holdings {
     const cohort = this.#newCohort(client, deadline)
     this.#orphaned += held.size
     while (held.head !== NONE) {
-      this.#applicationOf(held.head).orphaned++
+      this.applicationOf(held.head).orphaned++
       this.#slots.move(held.head, cohort, false)
     }
   }
@@ -116,7 +143,7 @@ export class Holdings {
     if (owner !== client) this.#handOver(slot, owner, client)
     if (cohort === null) return
     this.#orphaned--
-    this.#applicationOf(slot).orphaned--
+    this.applicationOf(slot).orphaned--
     this.#dropIfEmpty(cohort)
   }
 
@@ -124,7 +151,7 @@ export class Holdings {
     const client = this.clientOf(slot)
     const key = this.#slots.key[slot]!
     const cohort = this.#cohortOf(slot)
-    const application = this.#applicationOf(slot)
+    const application = this.applicationOf(slot)
     this.#slots.free(slot)
     application.inUse--
     client.sessions--
@@ -186,7 +213,7 @@ export class Holdings {
   /** Tells the sink of an empty journal everything that is held. */
   writeAll(sink: RecordSink): void {
     for (const client of this.clients) if (client.sessions > 0) sink.putClient(client)
-    for (let slot = 0; slot < this.#slots.end; slot++) if (this.#slots.isLive(slot)) this.#put(slot, sink)
+    for (const slot of this.live()) this.#put(slot, sink)
   }
 
   /** The journal has just what is held now. */
@@ -197,16 +224,12 @@ export class Holdings {
 
   // ---- the parts
 
-  #applicationOf(slot: number): Application {
-    return this.applications.at(this.#slots.application[slot]!)
-  }
-
   #put(slot: number, sink: RecordSink): void {
     const slots = this.#slots
     sink.putSession(
       slot,
       slots.client[slot]!,
-      this.#applicationOf(slot).name,
+      this.applicationOf(slot).name,
       slots.key[slot]!,
       slots.nonceHigh[slot]!,
       slots.nonceLow[slot]!,

@@ -86,7 +86,7 @@ t.test(
     const kept = new Map<string, string>()
     const archive = {
       read: (name: string) => kept.get(name) ?? null,
-      write: (name: string, value: string) => void kept.set(name, value),
+      keep: (name: string, value: string) => void kept.set(name, value),
     }
     const journal = { era: 0, content: { stamp: { instanceId: 'run-1', era: 3 } } }
     const first = openTokenSigners(archive, { instanceId: 'run-1', bootId: 'boot-1' }, journal)

@@ -135,7 +135,7 @@ t.test('what cannot be opened, read or written is a fault that says where', asyn
   store.close()
 })
 
-t.test('a state directory without room stops the start with a fault, not later with the calls', async t => {
+t.test('a state directory without room stops neither the daemon, nor its start, nor its stop', async t => {
   const disk = SmallDisk.mount(t, 512)
   if (disk === null) return t.comment('not tried: only root may mount a small disk')
   const site = new Site(t)
@@ -151,7 +151,60 @@ t.test('a state directory without room stops the start with a fault, not later w
   await here.stop()
   t.match(here.log.at(-1), { message: 'sessiond stopped.' })
   t.equal(statSync(site.journalFile).isFile(), true)
-  await t.rejects(startHere(t, site), { code: 'state-not-usable', hint: /free space/ })
+  const next = await startHere(t, site)
+  t.match(await next.logged('rules on'), { level: 'error', hint: /free space/ })
+  t.match(next.daemon.statusLine, /license active; .*state degraded/)
+  await (await next.client()).acquireAll(['another'])
+  await next.stop()
+})
+
+t.test('a locked database is read into memory where that is wanted, and written when it can be', async t => {
+  const path = place(t)
+  const { store } = open(path)
+  store.write('a', '1')
+  store.acceptLicense('one', 1)
+  store.close()
+  const other = new Database(path)
+  other.pragma('locking_mode = EXCLUSIVE')
+  other.exec('BEGIN IMMEDIATE')
+  t.throws(() => open(path), { code: 'state-not-usable', message: /locked/, hint: /fuser/ })
+  const told: string[] = []
+  const copy = new StateStore(
+    path,
+    0,
+    () => undefined,
+    undefined,
+    why => told.push(why.message),
+  )
+  t.equal(told.length, 1)
+  t.match(told[0], /another process keeps it locked/)
+  t.equal(copy.degraded, true)
+  t.equal(copy.latestLicense(), 'one')
+  copy.keep('a', '2')
+  copy.keep('b', '3')
+  t.equal(copy.read('a'), '2')
+  for (const write of [
+    () => copy.write('c', '4'),
+    () => copy.change('c', () => '4'),
+    () => copy.acceptLicense('two', 2),
+    () => copy.record({ what: 'daemon.started' }, 0),
+  ]) {
+    t.throws(write, { code: 'state-not-usable' }, 'what would be lost is refused')
+  }
+  t.equal(copy.heal(), false)
+  other.close()
+  t.equal(copy.heal(), true)
+  t.equal(copy.heal(), false, 'it is good already')
+  t.equal(copy.degraded, false)
+  copy.write('c', '4')
+  copy.close()
+  const last = open(path).store
+  t.strictSame(
+    ['a', 'b', 'c'].map(name => last.read(name)),
+    ['2', '3', '4'],
+  )
+  t.equal(last.latestLicense(), 'one')
+  last.close()
 })
 
 const isRoot = process.getuid?.() === 0

@@ -9,6 +9,7 @@ import {
   matchFingerprint,
   maxMacs,
   rehearse,
+  rehearseChanges,
 } from '../../src/license/fingerprint.ts'
 import { parameters } from '../property.ts'
 import { machineFacts, machineFingerprint } from './setting.ts'
@@ -231,4 +232,21 @@ test('properties of the rule', async t => {
     parameters(200),
   )
   t.pass('two machines with the same kinds of parts are the same both ways or neither')
+})
+
+test('several changes are rehearsed at once, and single interfaces', async t => {
+  const [first, second] = machineFingerprint.macs
+  const after = (...changes: Parameters<typeof rehearseChanges>[2]) =>
+    rehearseChanges(machineFingerprint, machineFingerprint, changes).matches
+  t.equal(after(), true)
+  t.equal(after('machineId'), true)
+  t.equal(after('machineId', { mac: first! }), true, 'half of the interfaces are still there')
+  t.equal(after('machineId', { mac: first! }, { mac: second! }), false)
+  t.equal(after({ mac: first! }, { mac: second! }), true, 'which is one part')
+  t.equal(after('machineId', 'productUuid'), false)
+  t.equal(after('cpuModel', 'productUuid'), false)
+  // The license is of the machine as it was before its CPU was replaced; then nothing else may change.
+  const now = { ...machineFingerprint, cpuModel: machineFingerprint.machineId }
+  t.match(rehearseChanges(machineFingerprint, now, []), { matches: true })
+  t.match(rehearseChanges(machineFingerprint, now, ['machineId']), { matches: false })
 })

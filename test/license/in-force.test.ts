@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { identityOfStored } from '../../src/license/in-force.ts'
+import { identityOfStored, newestOfSameInstallation } from '../../src/license/in-force.ts'
 
 const fixture = (name: string) =>
   readFileSync(join(import.meta.dirname, 'fixtures', `${name}.license`), 'utf8')
@@ -17,4 +17,12 @@ test('what is no license is none', async t => {
   for (const name of ['license-not-parsable', 'license-payload-invalid', 'license-schema-too-new']) {
     t.equal(identityOfStored(fixture(name)), null, name)
   }
+})
+
+test('of an installation the newest generation rules, whatever was in force after it', async t => {
+  const newest = { installationId: 'c0ffee00-0000-4000-8000-000000000002', generation: 3 }
+  const [older, other] = [fixture('license-superseded'), fixture('license-not-parsable')]
+  t.same(newestOfSameInstallation(older, [fixture('valid'), older, other]), newest)
+  t.equal(newestOfSameInstallation(older, []), null)
+  t.equal(newestOfSameInstallation(other, [fixture('valid')]), null)
 })

@@ -6,7 +6,7 @@ import type { Turn } from '../../src/daemon/gateway/turn.ts'
 import type { Journal } from '../../src/daemon/journal/journal.ts'
 import type { LicenseStore } from '../../src/daemon/license/license-store.ts'
 import { LicenseTimekeeper } from '../../src/daemon/license/license-time.ts'
-import { endOverdue } from '../../src/daemon/overdue.ts'
+import { Overdue } from '../../src/daemon/overdue.ts'
 import { openTokenSigners, sealToken } from '../../src/daemon/token-keys.ts'
 import { encodeNotification, parseFrame } from '../../src/protocol/messages.ts'
 import { NOTIFICATIONS, type NotificationName, type NotificationParams } from '../../src/protocol/schemas.ts'
@@ -70,6 +70,7 @@ export class DaemonRun {
   readonly #turn: Turn
   readonly #requests: Requests
   readonly #timekeeper: LicenseTimekeeper
+  readonly #overdue: Overdue
   readonly #connections = new Map<Connection, Wire>()
   readonly #byClient = new Map<Client, Connection>()
   #inbox: Arrival[] = []
@@ -116,6 +117,7 @@ export class DaemonRun {
     this.#instanceId = `run-${run}`
     this.store = store
     this.#timekeeper = timekeeper
+    this.#overdue = new Overdue(machine.watchProcess, machine.monotonicNow)
     const ids = { bootId: 'this boot', instanceId: this.#instanceId }
     this.journal = parts.journal({
       path: disk.journalPath,
@@ -275,6 +277,9 @@ export class DaemonRun {
   #context(): RequestContext {
     return {
       counter: this.counter,
+      wallNow: () => this.#world.machine.wallNow,
+      recordRelease: () => true,
+      notifyEnded: ended => this.#notifyEnded(ended),
       policy: () => this.#policy(),
       accessToken: () => null,
       version: '0.0.0',
@@ -344,20 +349,17 @@ export class DaemonRun {
   }
 
   #expire(): void {
-    const { ended } = endOverdue(
-      this.counter,
-      this.#world.machine.monotonicNow,
-      this.#world.machine.watchProcess,
-    )
+    const { ended } = this.#overdue.end(this.counter, this.#world.machine.monotonicNow)
     this.#world.checker.expired(this)
-    this.#tellEnded(ended)
+    this.#notifyEnded(ended)
     if (this.counter.hasChanges) this.#finish()
   }
 
-  #tellEnded(ended: readonly EndedSession[]): void {
+  #notifyEnded(ended: readonly EndedSession[]): void {
     for (const { client, token, key, cause } of ended) {
       const connection = this.#byClient.get(client)
-      if (connection === undefined || cause !== 'max-duration') continue
+      if (connection === undefined || !connection.topics.has('session')) continue
+      if (cause !== 'max-duration' && cause !== 'operator') continue
       if (connection.say(encodeNotification('session.ended', { token, key, cause })))
         this.#turn.speaks(connection)
     }

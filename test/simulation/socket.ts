@@ -37,7 +37,7 @@ class SimulatedSocket {
 /** A connection of the gateway at the daemon's end of a wire. `write` is given the frames of each write. */
 export function connectionOver(wire: Wire, write: (texts: string[]) => void, seal: TokenSealer): Connection {
   const socket = new SimulatedSocket(wire, write)
-  const settings = { local: true, authenticated: true, seal }
+  const settings = { local: true, isOperator: false, authenticated: true, seal }
   return new Connection(socket as unknown as WebSocket, socket as unknown as Duplex, settings)
 }
 

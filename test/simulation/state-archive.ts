@@ -3,7 +3,8 @@ import type { LicenseArchive } from '../../src/daemon/license/license-store.ts'
 /** The state database's content, which outlives each run of the daemon. */
 export class StateArchive implements LicenseArchive {
   readonly #values = new Map<string, string>([['token-key', Buffer.alloc(32, 7).toString('base64url')]])
-  #license: string | null = null
+  /** Those that were accepted, the latest at the end. */
+  #licenses: { readonly text: string }[] = []
 
   read(name: string): string | null {
     return this.#values.get(name) ?? null
@@ -13,8 +14,16 @@ export class StateArchive implements LicenseArchive {
     this.#values.set(name, value)
   }
 
+  keep(name: string, value: string): void {
+    this.write(name, value)
+  }
+
   latestLicense(): string | null {
-    return this.#license
+    return this.#licenses.at(-1)?.text ?? null
+  }
+
+  licenses(): readonly { readonly text: string }[] {
+    return this.#licenses
   }
 
   acceptLicense(
@@ -22,9 +31,10 @@ export class StateArchive implements LicenseArchive {
     _at: number,
     { after, lay }: Parameters<LicenseArchive['acceptLicense']>[2],
   ): boolean {
-    if (this.#license !== after && this.#license !== text) return false
+    const latest = this.latestLicense()
+    if (latest !== after && latest !== text) return false
     lay()
-    this.#license = text
+    this.#licenses = [...this.#licenses.filter(kept => kept.text !== text), { text }]
     return true
   }
 }

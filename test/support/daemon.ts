@@ -72,6 +72,8 @@ export interface ProcessOptions {
   readonly starter?: readonly string[]
   /** Variables besides those that a user has. */
   readonly environment?: Record<string, string>
+  /** The file of the daemon's program, where it is not the one that ships. */
+  readonly program?: string
 }
 
 /** A daemon in a process of its own, that can be killed. */
@@ -86,13 +88,13 @@ export class DaemonProcess {
 
   private constructor(
     site: Site,
-    { maxFiles, nodeFlags = [], starter = [], environment = {} }: ProcessOptions,
+    { maxFiles, nodeFlags = [], starter = [], environment = {}, program }: ProcessOptions,
   ) {
     const run = [
       ...starter,
       process.execPath,
       ...nodeFlags,
-      programFile('sessiond'),
+      program ?? programFile('sessiond'),
       'run',
       '--config',
       site.writeConfig(),
@@ -116,9 +118,15 @@ export class DaemonProcess {
 
   /** Starts `sessiond run` and waits until it listens. */
   static async start(t: TearDown, site: Site, options: ProcessOptions = {}): Promise<DaemonProcess> {
+    const daemon = DaemonProcess.launch(t, site, options)
+    await daemon.logged('sessiond listens.')
+    return daemon
+  }
+
+  /** Starts `sessiond run` and does not wait. */
+  static launch(t: TearDown, site: Site, options: ProcessOptions = {}): DaemonProcess {
     const daemon = new DaemonProcess(site, options)
     t.teardown(() => daemon.kill())
-    await daemon.logged('sessiond listens.')
     return daemon
   }
 

@@ -1,22 +1,22 @@
 #!/bin/bash
-# booted.sh start DIR PROJECT | exec DIR COMMAND… | stop DIR
+# booted.sh start DIR FOLDER PLACE ROOT | exec DIR COMMAND… | stop DIR
 #
-# A real systemd as process 1 of namespaces of its own, over an overlay of this machine's root: whatever happens in
-# there is gone when it stops, and the machine itself is not touched. DIR keeps its state; PROJECT is this project,
-# which is /usr/lib/sessiond in there, and can only be read. Needs root, util-linux, iproute2 and systemd.
+# A real systemd as process 1 of namespaces of its own, over an overlay of ROOT, such as this machine's own: whatever
+# happens in there is gone when it stops, and the machine itself is not touched. DIR keeps its state; FOLDER is PLACE
+# in there, and can only be read. Needs root, util-linux, iproute2 and systemd.
 set -euo pipefail
 self=$(readlink -f "$0")
 dir=$(realpath -m "${2:?}")
 
 start() {
-  local project=$1 cgroup unshared pid state
+  local folder=$1 place=$2 lower=$3 cgroup unshared pid state
   mkdir -p "$dir"
   cgroup=$(findmnt -rn -t cgroup2 -o TARGET | head -1)/sessiond-test.$(basename "$dir")
   mkdir -p "$cgroup"
   echo "$cgroup" >"$dir/cgroup"
   # In a cgroup of our own first, so that the root of the new cgroup namespace is that and not the machine's.
   bash -c 'echo $$ >"$1/cgroup.procs"; exec unshare --fork --kill-child --pid --mount --uts --ipc --net --cgroup \
-    --propagation private "$2" inner "$3" "$4"' _ "$cgroup" "$self" "$dir" "$project" \
+    --propagation private "$2" inner "$3" "$4" "$5" "$6"' _ "$cgroup" "$self" "$dir" "$folder" "$place" "$lower" \
     >"$dir/console.log" 2>&1 </dev/null &
   unshared=$!
   echo "$unshared" >"$dir/unshare.pid"
@@ -40,15 +40,15 @@ start() {
 
 # Becomes process 1 of the new namespaces.
 inner() {
-  local project=$1 root=$dir/root node unit
+  local folder=$1 place=$2 lower=$3 root=$dir/root node unit
   mkdir -p "$root"
   mount -t tmpfs -o mode=755 tmpfs "$root"
   mkdir "$root"/{up,work,r}
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$root/up,workdir=$root/work" "$root/r"
+  mount -t overlay overlay -o "lowerdir=$lower,upperdir=$root/up,workdir=$root/work" "$root/r"
   cd "$root/r"
-  mkdir -p usr/lib/sessiond
-  mount --bind "$project" usr/lib/sessiond
-  mount -o remount,bind,ro usr/lib/sessiond
+  mkdir -p "./$place"
+  mount --bind "$folder" "./$place"
+  mount -o remount,bind,ro "./$place"
   mount -t proc -o nosuid,nodev,noexec proc proc
   # The kernel's switches are the machine's.
   mount --bind proc/sys proc/sys
@@ -75,6 +75,8 @@ inner() {
   # Of the machine's own services none, and nothing that wants hardware.
   rm -rf etc/systemd/system/*.wants etc/fstab
   : >etc/fstab
+  # Of images for containers: it forbids packages to start their services.
+  rm -f usr/sbin/policy-rc.d
   for unit in systemd-udevd.service systemd-udev-trigger.service systemd-timesyncd.service \
     systemd-networkd.service systemd-resolved.service getty.target console-getty.service \
     systemd-modules-load.service systemd-remount-fs.service dev-hugepages.mount sys-kernel-debug.mount \

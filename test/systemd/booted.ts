@@ -1,5 +1,5 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TearDown } from '../support/site.ts'
@@ -25,18 +25,37 @@ export function cannotBoot(): string | false {
   return /(^|,)rw(,|$)/m.test(cgroups.stdout) ? false : 'there is no cgroup2 that could be written'
 }
 
-/** A machine that runs systemd, with this project installed as an operator would; gone with the test. */
+/** A root of Debian 13 with systemd 257, which test/systemd/make-trixie-root.sh makes. */
+const trixie = join(process.env['SESSIOND_TEST_CACHE'] ?? '/var/cache/sessiond-test', 'trixie')
+
+/** Why nothing can be booted on that root; false where it can. */
+export function cannotBootTrixie(): string | false {
+  const made = existsSync(join(trixie, 'usr/lib/systemd/systemd'))
+  return made ? cannotBoot() : 'there is no root with systemd 257: test/systemd/make-trixie-root.sh makes it'
+}
+
+export interface BootedOptions {
+  /** A folder that is `place` in there. */
+  readonly folder?: string
+  readonly place?: string
+  /** The system: that of this machine, or Debian 13. */
+  readonly system?: 'own' | 'trixie'
+}
+
+/** A machine that runs systemd; gone with the test. */
 export class Booted {
   readonly #folder: string
   readonly #pid: string
 
-  constructor(t: TearDown) {
+  constructor(t: TearDown, options: BootedOptions = {}) {
+    const { folder = project, place = installed, system = 'own' } = options
     this.#folder = mkdtempSync(join(tmpdir(), 'sessiond-booted-'))
     t.teardown(() => {
       spawnSync(script, ['stop', this.#folder], { stdio: 'ignore' })
       rmSync(this.#folder, { recursive: true, force: true })
     })
-    const started = spawnSync(script, ['start', this.#folder, project], { encoding: 'utf8', timeout: 90_000 })
+    const start = ['start', this.#folder, folder, place, system === 'own' ? '/' : trixie]
+    const started = spawnSync(script, start, { encoding: 'utf8', timeout: 90_000 })
     if (started.status !== 0) throw new Error(`systemd did not boot: ${started.stderr}${started.error ?? ''}`)
     this.#pid = started.stdout.trim()
   }

@@ -1,11 +1,10 @@
 // The units under a real systemd, as docs/systemd.md has them installed.
-import { spawn } from 'node:child_process'
 import { renameSync, writeFileSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { SessionClient } from '../../src/client/index.ts'
 import { until } from '../support/until.ts'
 import { Booted, cannotBoot, install, installed, status } from './booted.ts'
+import { knocking } from './knocking.ts'
 
 t.setTimeout(300_000)
 
@@ -39,26 +38,6 @@ async function holder(t: Test, booted: Booted, count: number) {
     t.match(await client.acquire({ key: `call-${number}` }), { granted: true })
   }
   return { client, lost }
-}
-
-/** Connects again and again, in a process of its own, until `stop`, which gives how often that worked and how often not. */
-function knocking(booted: Booted) {
-  const program = `
-    const counts = { connected: 0, refused: 0 }
-    const end = (socket, what) => { counts[what]++; socket.destroy(); setTimeout(knock, 5) }
-    const knock = () => {
-      const socket = require('node:net').connect(process.argv[1])
-      socket.once('connect', () => end(socket, 'connected')).once('error', () => end(socket, 'refused'))
-    }
-    knock()
-    process.stdin.resume().once('end', () => { console.log(JSON.stringify(counts)); process.exit() })`
-  const child = spawn(process.execPath, ['-e', program, booted.path(socket)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  return async () => {
-    child.stdin.end()
-    return JSON.parse(await text(child.stdout)) as { connected: number; refused: number }
-  }
 }
 
 /** The daemon runs as another process than `before`, and has all sessions back. */
@@ -146,7 +125,7 @@ async function units(t: Test): Promise<void> {
   const { client, lost } = await holder(t, booted, 3)
 
   await t.test('killed, it is back; nobody is refused and no session is lost', async t => {
-    const stop = knocking(booted)
+    const stop = knocking(booted.path(socket))
     // More often in a row than systemd puts up with by default.
     for (let time = 0; time < 6; time++) {
       const before = booted.show('sessiond', 'MainPID')
@@ -165,7 +144,7 @@ async function units(t: Test): Promise<void> {
       systemctl daemon-reload && systemctl restart sessiond`)
     await backWithSessions(booted, '0', 4)
     const before = booted.show('sessiond', 'MainPID')
-    const stop = knocking(booted)
+    const stop = knocking(booted.path(socket))
     booted.run('kill', '-STOP', before)
     await backWithSessions(booted, before, 4)
     t.equal((await stop()).refused, 0)

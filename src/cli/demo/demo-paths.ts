@@ -24,7 +24,8 @@ export interface DemoPaths {
 export function demoPaths(folder: string): DemoPaths {
   const run = join(folder, 'run')
   const near = join(run, 'sessiond.sock')
-  const isSocketElsewhere = Buffer.byteLength(near) > SOCKET_PATH_MAX_BYTES
+  // The longer of the two sockets that lie there.
+  const isSocketElsewhere = Buffer.byteLength(join(run, 'operators.sock')) > SOCKET_PATH_MAX_BYTES
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 12)
   const far = join(tmpdir(), `sessiond-demo-${name}`, 'sessiond.sock')
   return {

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Clocks, systemClocks } from '../../daemon/clocks.ts'
 import { loadConfig } from '../../daemon/config/load.ts'
@@ -42,7 +42,10 @@ export async function setUpDemo(
 /** Relative paths, so that the folder may be moved with the clone that it lies in. */
 function demoConfig(paths: DemoPaths, url: string): string {
   const settings = {
-    listen: { unix: { path: paths.isSocketElsewhere ? paths.socket : 'run/sessiond.sock', mode: '0600' } },
+    listen: {
+      unix: { path: paths.isSocketElsewhere ? paths.socket : 'run/sessiond.sock', mode: '0600' },
+      operators: { path: paths.isSocketElsewhere ? join(dirname(paths.socket), 'operators.sock') : null },
+    },
     // A free port: another daemon may run on this machine.
     operations: { port: 0 },
     license: { file: 'state/license.jws', trustDirectory: 'authority/trust' },

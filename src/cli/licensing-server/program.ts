@@ -17,7 +17,7 @@ import { run } from './run.ts'
 import { serverConfig } from './server-config.ts'
 import { transfer } from './transfer.ts'
 
-const program: ProgramSpec = {
+export const program: ProgramSpec = {
   name: 'licensing-server',
   describe: "The vendor's licensing server: owns the pools, claims for machines, and signs their licenses.",
   commands: [

@@ -15,6 +15,7 @@ import { defineCommand } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
 import { authenticationContext, readLicenseFile } from './license-context.ts'
+import { tellRehearsals } from './rehearsal.ts'
 import { plainTable } from './status-view.ts'
 import { readThisMachine, type ThisMachine } from './this-machine.ts'
 
@@ -42,11 +43,21 @@ export const fingerprint = defineCommand({
   builder: argv =>
     withDaemonFlags(argv)
       .option('show-facts', { type: 'boolean', default: false, describe: 'Also print the facts themselves' })
+      .option('rehearse', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'Instead: whether the license would fit after this part was replaced: machine-id, product-uuid, cpu, macs, or one MAC address; several at once, or all for every combination',
+      })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' }),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
     const machine = await readThisMachine(config)
     const licensed = await licensedFingerprint(config)
+    if (args.rehearse !== undefined) {
+      return tellRehearsals(args.rehearse, licensed, machine, args.json, terminal)
+    }
     const rows = fingerprintParts.map(part => rowOf(part, machine, licensed, args.showFacts))
     const match =
       licensed !== null && machine.fingerprint !== null

@@ -9,8 +9,11 @@ import { installLicense } from './install-license.ts'
 import { installStudio } from './install-studio.ts'
 import { keepRevocations } from './keep-revocations.ts'
 import { verifyContext } from './license-context.ts'
+import { history, rollback } from './license-history.ts'
 import { inForceLines, verdictJson, verdictLines } from './license-view.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
+import { recordInstalled } from './record-installed.ts'
+import { simulate } from './simulate-license.ts'
 
 const anyMachine = {
   type: 'boolean',
@@ -86,6 +89,7 @@ const install = defineCommand({
     }
     const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
     const outcome = await installLicense(readOperatorFile(terminal.resolve(args.file)), config, socket)
+    recordInstalled(outcome, config, terminal)
     if (args.json) terminal.printJson(outcome)
     switch (outcome.outcome) {
       case 'refused':
@@ -119,9 +123,12 @@ const install = defineCommand({
   },
 })
 
-export const license = commandGroup('license', 'Show, check and install licenses', [
+export const license = commandGroup('license', 'Show, check, install and take back licenses', [
   show,
   check,
+  simulate,
   install,
+  history,
+  rollback,
   keepRevocations,
 ])

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type AuditDraft, thisProcess } from '../../daemon/audit/event.ts'
 import { type Clocks, systemClocks } from '../../daemon/clocks.ts'
 import type { Config } from '../../daemon/config/schema.ts'
 import { openState } from '../../daemon/databases.ts'
@@ -21,6 +22,7 @@ import type { Terminal } from '../terminal.ts'
 export interface OwnLicense {
   readonly keeper: LicenseKeeper
   readonly exchange: Exchange
+  readonly state: StateStore
   /** Whether license and past say that it is time for a reactivation. */
   readonly isDue: () => boolean
 }
@@ -63,7 +65,7 @@ async function open(
   const log = terminalLog(terminal)
   let state: StateStore | null = null
   try {
-    state = openState(config.stateDirectory, log)
+    state = openState(config.stateDirectory, log, thisProcess('sessionctl', terminal.environment))
     const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
     const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks, log })
     const book = new RecordBook(state, licensed.product)
@@ -75,7 +77,7 @@ async function open(
       onProblem: ({ message }) => terminal.say(`warning: a revocation list was not kept. ${message}`),
     })
     const isDue = () => isReactivationDue(config, keeper, book.read(), clocks.wallNow())
-    return { keeper, exchange, isDue, close: () => closeAll(state, unlock) }
+    return { keeper, exchange, state, isDue, close: () => closeAll(state, unlock) }
   } catch (error) {
     closeAll(state, unlock)
     throw error
@@ -123,7 +125,7 @@ async function waitForLock(path: string, terminal: Terminal): Promise<() => void
 }
 
 /** What the parts of the daemon would log, as talk: warnings and errors alone. */
-function terminalLog(terminal: Terminal): Logger {
+export function terminalLog(terminal: Terminal): Logger {
   const write = (line: string) => {
     const { level, message, hint } = JSON.parse(line) as { level: string; message: string; hint?: string }
     terminal.say(`${level === 'warn' ? 'warning' : 'error'}: ${message}`)
@@ -139,18 +141,23 @@ function archiveOf(state: StateStore, product: string) {
     read: (key: string) => state.read(`${key} ${product}`),
     write: (key: string, value: string) => state.write(`${key} ${product}`, value),
     latestLicense: () => state.read(name),
+    licenses() {
+      const text = state.read(name)
+      return text === null ? [] : [{ text }]
+    },
     acceptLicense(
       text: string,
       _acceptedAt: number,
-      guard: { after: string | null; lay: () => void },
+      guard: { after: string | null; lay: () => void; event: AuditDraft },
     ): boolean {
       let accepted = false
-      state.change(name, latest => {
+      const accept = (latest: string | null) => {
         if (latest !== guard.after && latest !== text) return null
         guard.lay()
         accepted = true
         return text
-      })
+      }
+      state.change(name, accept, { ...guard.event, detail: { ...guard.event.detail, product } })
       return accepted
     },
   }

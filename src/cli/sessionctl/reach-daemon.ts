@@ -1,6 +1,9 @@
+import { type Stats, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { userInfo } from 'node:os'
+import { dirname } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
+import { groupName, userName } from '../user-names.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -37,17 +40,38 @@ function knockFault(socket: string, error: NodeJS.ErrnoException): Fault {
     })
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
-    return new Fault(
-      'daemon-not-permitted',
-      `The user ${userInfo().username} may not connect to ${socket}.`,
-      {
-        hint: `See who may with: ls -l ${socket}. Then use sudo, or join that group: sudo usermod -aG GROUP ${userInfo().username}`,
-        cause: error,
-      },
-    )
+    const user = userInfo().username
+    return new Fault('daemon-not-permitted', `The user ${user} may not connect to ${socket}.`, {
+      hint: howToGetIn(socket, user),
+      cause: error,
+    })
   }
   return new Fault('daemon-unreachable', `sessiond cannot be reached on ${socket}: ${messageOf(error)}.`, {
     hint: 'Is it the right socket? Name another with --socket PATH.',
     cause: error,
   })
+}
+
+/** Names the group that is let in, with the command that joins it; root alone where no group is. */
+function howToGetIn(socket: string, user: string): string {
+  const [path, stats] = firstSeen([socket, dirname(socket)])
+  if (stats === null) return `See who may with: sudo ls -l ${socket}. Or use sudo.`
+  // To connect is to write to a socket, and to pass through the folder above it.
+  const isOpenToGroup = (stats.mode & (path === socket ? 0o020 : 0o010)) !== 0
+  if (!isOpenToGroup || stats.gid === 0) {
+    return `Only the user ${userName(stats.uid)} and root may (${path}). Use sudo.`
+  }
+  const group = groupName(stats.gid)
+  return `The group ${group} may (${path}). Use sudo, or join it and log in again: sudo usermod -aG ${group} ${user}`
+}
+
+function firstSeen(paths: string[]): [path: string, stats: Stats | null] {
+  for (const path of paths) {
+    try {
+      return [path, statSync(path)]
+    } catch {
+      // The folder above may be closed too; then the next one above says who may look in.
+    }
+  }
+  return ['', null]
 }

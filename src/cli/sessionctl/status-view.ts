@@ -18,7 +18,7 @@ export const stateStyles: Record<Status['license']['state'], Style> = {
   'machine-mismatch': 'red',
 }
 
-const usageStyles: Record<Status['usage'], Style> = {
+export const usageStyles: Record<Status['usage'], Style> = {
   safe: 'green',
   warning: 'yellow',
   critical: 'red',

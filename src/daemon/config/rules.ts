@@ -15,6 +15,19 @@ export const RULES: readonly Rule<Config>[] = [
     },
   },
   {
+    reads: ['listen.operators.path', 'listen.unix.path'],
+    key: 'listen.operators.path',
+    broken({ listen: { operators, unix } }) {
+      if (operators.path === null) return undefined
+      if (operators.path === unix.path) {
+        return "must differ from 'listen.unix.path': who may start calls would be an operator"
+      }
+      const bytes = Buffer.byteLength(operators.path)
+      if (bytes <= SOCKET_PATH_MAX_BYTES) return undefined
+      return `is ${bytes} bytes long, but the kernel takes ${SOCKET_PATH_MAX_BYTES} for a Unix socket; choose a shorter folder`
+    },
+  },
+  {
     reads: ['listen.tcp.enabled', 'listen.tcp.host', 'listen.tcp.tls'],
     key: 'listen.tcp.host',
     broken({ listen: { tcp } }) {

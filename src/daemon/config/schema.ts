@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import Type from 'typebox'
 import {
   filePath,
@@ -40,6 +41,24 @@ const Unix = Type.Object(
   strict,
 )
 
+const Operators = Type.Object(
+  {
+    path: filePathOrNull('The Unix socket of operators, or null for operators.sock in runtimeDirectory.'),
+    mode: Type.String({
+      default: '0600',
+      pattern: '^0[0-7]{3}$',
+      expects: "a quoted octal file mode such as '0600'",
+      description: 'File mode of that socket: who may write to it may see and release every session.',
+    }),
+    group: Type.Union([Type.String({ pattern: '^[a-z_][a-z0-9_.-]{0,31}\\$?$' }), Type.Null()], {
+      default: null,
+      expects: 'the name of a group, or null',
+      description: 'Group that owns that socket; null leaves the group of the daemon.',
+    }),
+  },
+  strict,
+)
+
 const Tcp = Type.Object(
   {
     enabled: Type.Boolean({
@@ -75,6 +94,7 @@ const Listen = Type.Object(
       },
     ),
     unix: Unix,
+    operators: Operators,
     tcp: Tcp,
   },
   strict,
@@ -245,6 +265,11 @@ export const ConfigSchema = Type.Object(
 
 /** The whole configuration after all sources were merged and checked. */
 export type Config = Type.Static<typeof ConfigSchema>
+
+/** Where operators connect. */
+export function operatorsSocketOf({ listen, runtimeDirectory }: Config): string {
+  return listen.operators.path ?? join(runtimeDirectory, 'operators.sock')
+}
 
 /** Settings of one application. */
 export type ApplicationConfig = Type.Static<typeof ApplicationSchema>

@@ -7,6 +7,9 @@ import type { Application } from '../../session/applications.ts'
 import type { Client } from '../../session/client-table.ts'
 import type { OutBuffer } from './out-buffer.ts'
 
+/** How long a slow reader, of whom nothing more is heard, may still read what waits for it. */
+const READ_ON_MS = 2000
+
 /** A granted acquire. Its reply is made when the turn was committed: what it says depends on the journal. */
 export interface GrantReply {
   readonly id: RequestId
@@ -55,6 +58,8 @@ export class Connection {
   /** The socket below the WebSocket, for one write of many frames. */
   readonly socket: Duplex
   readonly local: boolean
+  /** Whether it came by the operators' socket. */
+  readonly isOperator: boolean
   authenticated: boolean
   /** Whom it speaks for, from its first request on. */
   client: Client | null = null
@@ -73,11 +78,12 @@ export class Connection {
   constructor(
     ws: WebSocket,
     socket: Duplex,
-    settings: { local: boolean; authenticated: boolean; seal: TokenSealer },
+    settings: { local: boolean; isOperator: boolean; authenticated: boolean; seal: TokenSealer },
   ) {
     this.ws = ws
     this.socket = socket
     this.local = settings.local
+    this.isOperator = settings.isOperator
     this.authenticated = settings.authenticated
     this.#seal = settings.seal
   }
@@ -107,8 +113,9 @@ export class Connection {
     if (!this.open) return
     this.open = false
     this.ws.close(code, reason)
-    // Who does not read will not answer a close frame either.
-    if (code === CLOSE['slow-reader'] || code === CLOSE['ping-timeout']) this.ws.terminate()
+    if (code === CLOSE['ping-timeout']) this.ws.terminate()
+    // The close frame stands behind all that waits to be read. Who reads on finds it; the memory is not kept for long.
+    if (code === CLOSE['slow-reader']) setTimeout(() => this.ws.terminate(), READ_ON_MS).unref()
   }
 
   #text(reply: string | LateReply): string {

@@ -23,12 +23,14 @@ export interface GatewayBounds {
 /** What the operator may hear of connections. Nothing here comes once per session. */
 export interface GatewayEvents {
   handshakeRefused(code: string): void
+  /** Somebody could not be let in for want of something, as of a file descriptor. */
+  acceptFailed(error: Error): void
   connectionClosed(cause: string, label: string | null): void
   /** A fault of the daemon itself while it carried out a frame; its connection is closed. */
   fault(error: unknown): void
 }
 
-export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bounds'> {
+export interface GatewayOptions extends Omit<RequestContext, 'onAttached' | 'bounds' | 'notifyEnded'> {
   readonly bounds: () => GatewayBounds
   /** Monotonic milliseconds. */
   readonly now: () => number
@@ -44,7 +46,12 @@ export interface ListenerSettings {
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null
   /** False for listeners beyond loopback, whose peers may vanish without a word and are pinged. */
   readonly local: boolean
+  /** True for the socket of operators: who may connect to it may see and release every session. */
+  readonly isOperators?: boolean
 }
+
+/** So that operators get in also where calls have taken every connection. */
+const MAX_OPERATORS = 16
 
 /**
  * The connections: reads their frames, has the requests carried out, and lets the replies leave when the turn
@@ -56,12 +63,17 @@ export class Gateway {
   readonly #turn: Turn
   readonly #connections = new Set<Connection>()
   readonly #byClient = new Map<Client, Connection>()
+  #operators = 0
   #pinger: NodeJS.Timeout | null = null
   #closing = false
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#requests = new Requests({ ...options, onAttached: (...change) => this.#attached(...change) })
+    this.#requests = new Requests({
+      ...options,
+      onAttached: (...change) => this.#attached(...change),
+      notifyEnded: ended => this.notifyEnded(ended),
+    })
     const { now, commit } = options
     this.#turn = new Turn({
       now,
@@ -80,16 +92,17 @@ export class Gateway {
   createServer(settings: ListenerSettings): Server {
     const { bounds, events } = this.#options
     if (!settings.local && this.#pinger === null) {
-      this.#pinger = setInterval(() => this.#ping(), bounds().pingIntervalMs)
+      this.#pinger = setInterval(() => afterInput(() => this.#ping()), bounds().pingIntervalMs)
       this.#pinger.unref()
     }
     return createListener({
       door: settings.door,
       tls: settings.tls,
       maxFrameBytes: bounds().maxFrameBytes,
-      hasRoom: () => !this.#closing && this.#connections.size < bounds().maxConnections,
-      onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings.local, authenticated),
+      hasRoom: () => !this.#closing && this.#hasRoom(settings.isOperators === true),
+      onConnection: (ws, socket, authenticated) => this.#open(ws, socket, settings, authenticated),
       onRefused: code => events.handshakeRefused(code),
+      onTrouble: error => events.acceptFailed(error),
     })
   }
 
@@ -133,9 +146,21 @@ export class Gateway {
     clearTimeout(cutOff)
   }
 
-  #open(ws: WebSocket, socket: Duplex, local: boolean, authenticated: boolean): void {
-    const connection = new Connection(ws, socket, { local, authenticated, seal: this.#options.seal })
+  #hasRoom(isOperators: boolean): boolean {
+    if (isOperators) return this.#operators < MAX_OPERATORS
+    return this.#connections.size - this.#operators < this.#options.bounds().maxConnections
+  }
+
+  #open(
+    ws: WebSocket,
+    socket: Duplex,
+    { local, isOperators: isOperator = false }: ListenerSettings,
+    authenticated: boolean,
+  ): void {
+    const { seal } = this.#options
+    const connection = new Connection(ws, socket, { local, isOperator, authenticated, seal })
     this.#connections.add(connection)
+    if (isOperator) this.#operators++
     ws.on('message', (data, isBinary) => this.#receive(connection, data as Buffer, isBinary))
     ws.on('close', () => this.#closed(connection))
     ws.on('error', error =>
@@ -148,7 +173,9 @@ export class Gateway {
     if (authenticated) return
     const { authenticationTimeoutMs } = this.#options.bounds()
     connection.authenticationTimer = setTimeout(() => {
-      if (!connection.authenticated) this.#end(connection, 'unauthenticated')
+      afterInput(() => {
+        if (!connection.authenticated && connection.open) this.#end(connection, 'unauthenticated')
+      })
     }, authenticationTimeoutMs)
   }
 
@@ -207,6 +234,7 @@ export class Gateway {
   #closed(connection: Connection): void {
     connection.open = false
     this.#connections.delete(connection)
+    if (connection.isOperator) this.#operators--
     if (connection.authenticationTimer !== null) clearTimeout(connection.authenticationTimer)
     const { client } = connection
     if (client === null) return
@@ -223,6 +251,7 @@ export class Gateway {
     this.#options.events.connectionClosed(cause, label(connection))
   }
 
+  /** Ends those that gave no sign of life since the last ping, and asks all others for one. */
   #ping(): void {
     for (const connection of this.#connections) {
       if (connection.local) continue
@@ -233,6 +262,14 @@ export class Gateway {
       }
     }
   }
+}
+
+/**
+ * Where the process stood still, timers run before anything is read, and what a peer said in time is still in its
+ * socket. So whoever judges a peer by its silence reads first: immediates come after the sockets.
+ */
+function afterInput(judge: () => void): void {
+  setImmediate(judge)
 }
 
 function label(connection: Connection): string | null {

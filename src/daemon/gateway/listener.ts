@@ -20,6 +20,8 @@ export interface ListenerOptions {
   readonly hasRoom: () => boolean
   readonly onConnection: (ws: WebSocket, socket: Duplex, authenticated: boolean) => void
   readonly onRefused: (code: string) => void
+  /** The kernel could not hand over a connection, as where no file descriptor is left. */
+  readonly onTrouble: (error: Error) => void
 }
 
 /** Makes the HTTP server that turns handshakes into connections. It does not listen yet. */
@@ -40,6 +42,10 @@ export function createListener(options: ListenerOptions): Server {
     maxPayload: options.maxFrameBytes * HARD_FRAME_FACTOR,
     maxFragments: 1024,
     handleProtocols: () => SUBPROTOCOL,
+  })
+  // Once it listens, trouble with one who wants to come in must not end the daemon, and with it every call.
+  server.on('error', error => {
+    if (server.listening) options.onTrouble(error)
   })
   server.on('request', (_request, response) => {
     const body = problem('upgrade-required', 'This is a WebSocket endpoint.', 'See docs/PROTOCOL.md.')

@@ -18,6 +18,7 @@ import type { SessionCounter } from '../../session/counter.ts'
 import type { SessionPolicy } from '../../session/policy.ts'
 import type { Connection, Reply } from './connection.ts'
 import { tokensEqual } from './handshake.ts'
+import { type OperatorContext, OperatorRequests } from './operator-requests.ts'
 
 /** Applications of sessions whose caller named none. */
 export const DEFAULT_APPLICATION = 'default'
@@ -27,7 +28,7 @@ export interface RequestBounds {
   readonly maxBatchLength: number
 }
 
-export interface RequestContext {
+export interface RequestContext extends OperatorContext {
   readonly counter: SessionCounter
   readonly policy: () => SessionPolicy
   readonly accessToken: () => string | null
@@ -46,9 +47,11 @@ export class Requests {
   /** Acquires that were carried out since somebody last set this back. */
   acquires = 0
   readonly #context: RequestContext
+  readonly #operators: OperatorRequests
 
   constructor(context: RequestContext) {
     this.#context = context
+    this.#operators = new OperatorRequests(context)
   }
 
   /** The reply to one item of a frame, at the time of the turn. */
@@ -78,6 +81,9 @@ export class Requests {
         return encodeResult(call.id!, this.#context.status())
       case 'license.get':
         return encodeResult(call.id!, this.#context.license())
+      default:
+        if (connection.isOperator) return this.#operators.answer(call, call.id!, now)
+        return fail(call, 'operators-only', `${call.method} is answered on the operators' socket alone.`)
     }
   }
 

@@ -60,11 +60,11 @@ export class JournalDatabase implements RecordSink {
   readonly #putClient: Database.Statement
   readonly #removeClient: Database.Statement
 
-  /** Opens or makes the file. Throws what SQLite throws; see `classify`. */
-  constructor(path: string) {
+  /** Opens or makes the file; or opens its bytes, in memory. Throws what SQLite throws; see `classify`. */
+  constructor(file: string | Buffer) {
     // In it are the tokens of all sessions.
-    makePrivateFile(path)
-    this.#db = new Database(path, { timeout: 0 })
+    if (typeof file === 'string') makePrivateFile(file)
+    this.#db = new Database(file, { timeout: 0 })
     try {
       this.#prepareFile()
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE')

@@ -1,8 +1,10 @@
-import { rmSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
 import type { RecordSink } from '../../session/records.ts'
+import { readIntoMemory } from '../memory-copy.ts'
 import { setFileAside } from '../set-aside.ts'
 import { classify, EMPTY_CONTENT, type JournalContent, JournalDatabase } from './database.ts'
+import { FileIdentity } from './file-identity.ts'
 
 /** The state that the journal records: the session counter. */
 export interface Journalled {
@@ -39,10 +41,13 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions
   #database: JournalDatabase | null = null
-  /** Of the file that is open. */
-  #inode = ''
+  /** Of the file that is open, and of its log. */
+  #files: readonly FileIdentity[] = []
   #content: JournalContent = EMPTY_CONTENT
+  /** False where there is a file of which not all is known: it must not be overwritten. */
+  #isRead = false
   #mustRewrite = false
+  #mustStamp = true
   #degraded = false
   #era = 0
   #closed = false
@@ -61,6 +66,7 @@ export class Journal {
       }
       // A file that was opened by half is opened anew by `heal`, or it would lack the stamp of this boot.
       this.#closeDatabase()
+      if (!this.#isRead) this.#readCopy()
       this.#degrade(error)
     }
   }
@@ -86,12 +92,18 @@ export class Journal {
 
   /** Writes the changes in one transaction. While degraded it does nothing: `heal` writes everything. */
   commit(state: Journalled): void {
-    if (this.#degraded || this.#closed || !(state.hasChanges || this.#mustRewrite)) return
+    if (this.#degraded || this.#closed) return
+    if (!(state.hasChanges || this.#mustRewrite || this.#mustStamp)) return
     try {
       if (this.#mustRewrite) this.#rewrite(state)
       else {
-        this.#database!.transaction(() => state.writeChanges(this.#database!))
+        this.#database!.transaction(() => {
+          // Not before: a run whose start fails must not pass for the last one that held sessions.
+          if (this.#mustStamp) this.#stamp(this.#era)
+          state.writeChanges(this.#database!)
+        })
         state.changesWritten()
+        this.#mustStamp = false
       }
     } catch (error) {
       this.#degrade(error)
@@ -102,7 +114,8 @@ export class Journal {
   heal(state: Journalled): void {
     if (!this.#degraded || this.#closed) return
     try {
-      if (inodeOf(this.#options.path) !== this.#inode) this.#closeDatabase()
+      if (this.#isLost()) this.#closeDatabase()
+      if (!this.#isRead) this.#setAside('it could not be read when the daemon started')
       if (this.#database === null) this.#open()
       this.contentTaken()
       this.#rewrite(state)
@@ -115,16 +128,15 @@ export class Journal {
     this.#options.events.healed()
   }
 
-  /** True where the file is not the one that is open: somebody removed or replaced it. */
+  /** True where the file or its log is not what is open: somebody removed, replaced or cut it. */
   get lost(): boolean {
-    return !this.#degraded && inodeOf(this.#options.path) !== this.#inode
+    return !this.#degraded && this.#isLost()
   }
 
   /** Declares the open file lost; the next `heal` makes a new one. */
   abandon(): void {
     this.#closeDatabase()
-    // SQLite leaves the log of a file that was moved; over another file it would be nonsense.
-    rmSync(`${this.#options.path}-wal`, { force: true })
+    this.#isRead = false
     this.#degrade(new Error(`${this.#options.path} was removed or replaced`))
   }
 
@@ -141,31 +153,58 @@ export class Journal {
   }
 
   #open(): void {
-    const { path, bootId, wallNow, events } = this.#options
+    const { bootId } = this.#options
     try {
       this.#openFile()
       this.#content = this.#database!.load(bootId)
       if (this.#content.flaw !== null) throw new Fault('journal-damaged', this.#content.flaw)
-      this.#stamp()
+      this.#isRead = true
     } catch (error) {
       if (classify(error) !== 'unusable') throw error
       this.#closeDatabase()
-      events.setAside(setFileAside(path, wallNow()), messageOf(error))
+      this.#setAside(messageOf(error))
       this.#openFile()
       this.#database!.load(bootId)
-      this.#stamp()
       this.#mustRewrite = true
     }
+  }
+
+  /** Where the disk cannot be written SQLite opens nothing, but what was granted must be counted. */
+  #readCopy(): void {
+    const { path, bootId } = this.#options
+    try {
+      const bytes = readIntoMemory(path)
+      if (bytes !== null) this.#content = contentOf(bytes, bootId)
+      this.#isRead = this.#content.flaw === null
+    } catch (error) {
+      this.#content = { ...EMPTY_CONTENT, flaw: messageOf(error) }
+    }
+  }
+
+  /** Moves away what is there, log and all. What was read of it is written anew. */
+  #setAside(why: string): void {
+    const { path, wallNow, events } = this.#options
+    // Something else than a file was put there by somebody, who may want it: it is waited for that it goes.
+    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? true
+    if (!isFile) return
+    const isThere = existsSync(path)
+    const movedTo = setFileAside(path, wallNow())
+    if (isThere) events.setAside(movedTo, why)
+    this.#isRead = true
+  }
+
+  #isLost(): boolean {
+    return this.#files.some(file => file.isLost())
   }
 
   #openFile(): void {
     const { path } = this.#options
     this.#database = new JournalDatabase(path)
-    this.#inode = inodeOf(path)
+    this.#files = [new FileIdentity(path), new FileIdentity(`${path}-wal`)]
   }
 
-  #stamp(): void {
-    this.#database!.stamp({ instanceId: this.#options.instanceId, era: this.#era })
+  #stamp(era: number): void {
+    this.#database!.stamp({ instanceId: this.#options.instanceId, era })
   }
 
   #rewrite(state: Journalled): void {
@@ -173,12 +212,13 @@ export class Journal {
     const era = this.#era + 1
     database.transaction(() => {
       database.clear()
-      database.stamp({ instanceId: this.#options.instanceId, era })
+      this.#stamp(era)
       state.writeAll(database)
     })
     state.allWritten()
     this.#era = era
     this.#mustRewrite = false
+    this.#mustStamp = false
   }
 
   #degrade(error: unknown): void {
@@ -187,12 +227,11 @@ export class Journal {
   }
 }
 
-/** Tells the file at `path` from every other; empty where there is none, or none that can be reached. */
-function inodeOf(path: string): string {
+function contentOf(bytes: Buffer, bootId: string): JournalContent {
+  const copy = new JournalDatabase(bytes)
   try {
-    const { dev, ino } = statSync(path, { bigint: true })
-    return `${dev}:${ino}`
-  } catch {
-    return ''
+    return copy.load(bootId)
+  } finally {
+    copy.close()
   }
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../log.ts'
 import { readMachineFacts } from '../machine/facts.ts'
 import { loadOrCreateMachineKey } from '../machine/machine-key.ts'
 import { watchFile } from './file-watch.ts'
+import type { LicenseOrigin } from './license-event.ts'
 import {
   type LicenseArchive,
   LicenseStore,
@@ -28,6 +29,8 @@ export interface KeeperOptions {
   readonly archive: LicenseArchive & ClockArchive
   readonly clocks: { readonly wallNow: () => number; readonly monotonicNow: () => number }
   readonly log: Logger
+  /** Told of a license file that was not taken, once. */
+  readonly onRejected?: (rejection: Rejection) => void
 }
 
 /** A product on this machine, and where its license lies. */
@@ -53,6 +56,7 @@ export class LicenseKeeper {
   readonly #timekeeper: LicenseTimekeeper
   readonly #log: Logger
   readonly #licensed: Licensed
+  readonly #onRejected: (rejection: Rejection) => void
   #config: Config
   #standing: Standing
   #isTimeKept = true
@@ -72,7 +76,7 @@ export class LicenseKeeper {
       nowAfter: (issuedAt: number) => timekeeper.nowAfter(issuedAt),
     }
     const store = new LicenseStore(settings, await trustOrNone(config, log))
-    const reload = await store.open()
+    const reload = await openOrLater(store, log)
     const keeper = new LicenseKeeper(store, timekeeper, options)
     keeper.#report(reload)
     return keeper
@@ -85,6 +89,7 @@ export class LicenseKeeper {
     this.#log = log
     this.#config = config
     this.#licensed = licensed ?? callServicesOf(config)
+    this.#onRejected = options.onRejected ?? (() => undefined)
     this.#standing = this.#read()
   }
 
@@ -131,10 +136,10 @@ export class LicenseKeeper {
   }
 
   /** Takes the license that the licensing server sent into force, if it is good; see LicenseStore.offer. */
-  async offer(text: string, basedOn: License | null): Promise<Offered> {
+  async offer(text: string, basedOn: License | null, origin?: LicenseOrigin): Promise<Offered> {
     // A file that was laid down meanwhile comes first: it must not be overwritten unread.
     await this.#look()
-    const offered = await this.#store.offer(text, basedOn)
+    const offered = await this.#store.offer(text, basedOn, origin)
     if (offered.outcome === 'accepted') this.#report(offered)
     return offered
   }
@@ -196,12 +201,25 @@ export class LicenseKeeper {
         { code, hint },
         `The license file was not taken; what was in force stays so. ${message}`,
       )
+      this.#onRejected(reload.rejection)
     }
     if (reload.outcome === 'accepted') {
       this.#timekeeper.witness(Date.parse(reload.license.issuedAt))
       this.#log.info(licenseFields(this.#read()), 'A new license is in force.')
     }
     this.look()
+  }
+}
+
+/** Where the archive can be read but not written, what it holds is in force; a new license file waits. */
+async function openOrLater(store: LicenseStore, log: Logger): Promise<Reload> {
+  try {
+    return await store.open()
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'state-not-usable') throw error
+    const { message, hint } = error
+    log.error({ hint }, `A new license file is not taken before the state can be written. ${message}`)
+    return { outcome: 'unchanged' }
   }
 }
 

@@ -4,15 +4,18 @@ import type { ChainTrust } from '../../license/chain.ts'
 import { type License, licenseMaxBytes } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
-import { identityOfStored, judgeLicenseInForce } from '../../license/in-force.ts'
+import { judgeLicenseInForce, newestOfSameInstallation } from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import { type LicenseProblem, licenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
 import { writeFileAtomically } from '../../write-file.ts'
+import { acceptedEvent, type LicenseEvent, type LicenseOrigin } from './license-event.ts'
 
 /** Where accepted licenses are kept; the state database. */
 export interface LicenseArchive {
   latestLicense(): string | null
+  /** Those that were accepted, the latest among them. */
+  licenses(): readonly { readonly text: string }[]
   /**
    * Keeps a license as the latest, and carries out `guard.lay` in the same step. False, and nothing done, where
    * the latest is neither `guard.after` nor the license itself: another process was first.
@@ -20,7 +23,12 @@ export interface LicenseArchive {
   acceptLicense(
     text: string,
     acceptedAt: number,
-    guard: { readonly after: string | null; readonly lay: () => void },
+    guard: {
+      readonly after: string | null
+      readonly lay: () => void
+      readonly origin: LicenseOrigin
+      readonly event: LicenseEvent
+    },
   ): boolean
 }
 
@@ -125,14 +133,14 @@ export class LicenseStore {
    * the license that was in force when it was asked for: where that is of another installation by now, the
    * answer is late and changes nothing. A Fault `file-not-writable` leaves everything as it was.
    */
-  offer(text: string, basedOn: License | null): Promise<Offered> {
+  offer(text: string, basedOn: License | null, origin: LicenseOrigin = 'licensing-server'): Promise<Offered> {
     const line = `${text.trim()}\n`
     return this.#inTurn(async () => {
       if (line === this.#archived && this.#license !== null && this.#machineMatches) {
         return { outcome: 'known', license: this.#license }
       }
       const lay = () => writeFileAtomically(this.#options.file, line, { mode: 0o640 })
-      const taken = await this.#take(line, lay, basedOn)
+      const taken = await this.#take(line, lay, basedOn, origin)
       if (taken.outcome === 'accepted') this.#judged = line
       return taken
     })
@@ -167,7 +175,7 @@ export class LicenseStore {
       this.#rejection = null
       return { outcome: 'unchanged' }
     }
-    const taken = await this.#take(text, () => undefined, 'anything')
+    const taken = await this.#take(text, () => undefined, 'anything', 'license-file')
     // Only now: where the archive could not be written, the next look tries again.
     this.#judged = text
     if (taken.outcome === 'accepted') return taken
@@ -179,16 +187,18 @@ export class LicenseStore {
     text: string,
     lay: () => void,
     basedOn: License | null | 'anything',
+    origin: LicenseOrigin,
   ): Promise<Exclude<Offered, { outcome: 'known' }>> {
     const { archive, now } = this.#options
     const before = this.#license
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const inForce = this.#license
-      const verdict = await this.#judge(text, inForce)
+      const verdict = await this.#judge(text)
       if (!verdict.ok) return { outcome: 'rejected', rejection: { ...verdict.problem, at: now() } }
       const { license } = verdict
       if (basedOn !== 'anything' && isOvertaken(license, basedOn, inForce)) return { outcome: 'overtaken' }
-      if (archive.acceptLicense(text, now(), { after: this.#archived, lay })) {
+      const event = acceptedEvent(origin, inForce, license, this.#options.file)
+      if (archive.acceptLicense(text, now(), { after: this.#archived, lay, origin, event })) {
         this.#archived = text
         this.#license = license
         this.#machineMatches = true
@@ -208,10 +218,10 @@ export class LicenseStore {
    * A license that was issued after the license time was poisoned by a wrong clock cures it; so where it would
    * be expired, it is judged at the time that holds once it is in force.
    */
-  async #judge(text: string, inForce: License | null): Promise<LicenseVerdict> {
-    const { now, nowAfter } = this.#options
-    const stored = this.#archived === null ? null : identityOfStored(this.#archived)
-    const context = { ...this.#context(), inForce: inForce ?? stored ?? undefined }
+  async #judge(text: string): Promise<LicenseVerdict> {
+    const { archive, now, nowAfter } = this.#options
+    const stored = archive.licenses().map(kept => kept.text)
+    const context = { ...this.#context(), inForce: newestOfSameInstallation(text, stored) ?? undefined }
     const verdict = await verifyLicense(text, { ...context, now: now() })
     if (verdict.ok || verdict.license === undefined || nowAfter === undefined) return verdict
     if (verdict.problem.code !== 'license-expired') return verdict

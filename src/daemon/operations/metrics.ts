@@ -27,6 +27,7 @@ export interface MetricsSource {
   }
   readonly connections: () => { readonly open: number; readonly max: number }
   readonly isJournalDegraded: () => boolean
+  readonly isStateDegraded: () => boolean
   readonly license: () => {
     readonly state: LifecycleState
     readonly admits: boolean
@@ -226,7 +227,7 @@ function addReactivation(exposition: Exposition, add: Sampled, { reactivation }:
 }
 
 function addDaemon(exposition: Exposition, add: Sampled, source: MetricsSource): void {
-  const { counter, meters, connections, isJournalDegraded } = source
+  const { counter, meters, connections, isJournalDegraded, isStateDegraded } = source
   add.gauge('connections', 'Open connections of call processes and commands.', () => connections().open)
   add.gauge('connections_max', 'Connections that may be open at one time.', () => connections().max)
   add.gauge('clients', 'Known clients, those with orphaned sessions included.', () => counter.clients)
@@ -234,6 +235,9 @@ function addDaemon(exposition: Exposition, add: Sampled, source: MetricsSource):
     counter.draining ? 1 : 0,
   )
   add.gauge('journal_degraded', '1 where the journal cannot be written.', () => (isJournalDegraded() ? 1 : 0))
+  add.gauge('state_degraded', '1 where the state database cannot be written.', () =>
+    isStateDegraded() ? 1 : 0,
+  )
   exposition.sampledHistogram(
     'acquire_duration_seconds',
     'Time from the first frame of a turn to its last reply, for each acquire in it.',

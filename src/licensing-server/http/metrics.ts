@@ -15,6 +15,7 @@ export class Metrics {
   readonly #limited: Counter<'limit'>
   readonly #ready: Gauge
   readonly #issuerEnd: Gauge
+  #licensesGiven = 0
 
   constructor(version: string) {
     const exposition = this.#exposition
@@ -58,9 +59,16 @@ export class Metrics {
     this.#seconds.observe({ route }, seconds)
   }
 
+  /** Licenses since the start; one that was asked for again counts once. */
+  get licensesGiven(): number {
+    return this.#licensesGiven
+  }
+
   decided(answer: Answer): void {
-    if (answer.kind === 'license') this.#licenses.inc({ repeated: String(answer.repeated) })
-    else if (answer.kind === 'confirmed') this.#confirmations.inc()
+    if (answer.kind === 'license') {
+      this.#licenses.inc({ repeated: String(answer.repeated) })
+      if (!answer.repeated) this.#licensesGiven++
+    } else if (answer.kind === 'confirmed') this.#confirmations.inc()
     else this.#refusals.inc({ code: answer.refusal.code })
   }
 

@@ -116,7 +116,7 @@ applications:
     "FILE:4:11: key 'listen.unix.mode' must be a quoted octal file mode such as '0660', not 660",
     "FILE:6:11: key 'listen.tcp.port' must be a whole number from 0 to 65535, not 'abc'",
     "FILE:7:11: key 'listen.tcp.host' must be the address of an interface such as '127.0.0.1', not [1]",
-    "FILE:8:3: key 'listen.origins' is not known; known here: allowedOrigins, unix, tcp",
+    "FILE:8:3: key 'listen.origins' is not known; known here: allowedOrigins, unix, operators, tcp",
     "FILE:10:10: key 'log.level' must be one of trace, debug, info, warn, error, fatal, silent, not 'verbose'",
     "FILE:11:1: key 'port' is not known; did you mean 'listen.tcp.port'?",
     `FILE:12:1: key 'something' is not known; known here: ${Object.keys(ConfigSchema.properties).join(', ')}`,

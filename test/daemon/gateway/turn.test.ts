@@ -55,6 +55,8 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
   const faults: unknown[] = []
   const answered: [count: number, beganAt: number][] = []
   const gateway = new Gateway({
+    wallNow: Date.now,
+    recordRelease: () => true,
     counter,
     policy: () => policy,
     bounds: () => bounds,
@@ -74,6 +76,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     onAcquires: (count, beganAt) => answered.push([count, beganAt]),
     events: {
       handshakeRefused: () => undefined,
+      acceptFailed: () => undefined,
       connectionClosed: () => undefined,
       fault: error => faults.push(error),
     },

@@ -393,3 +393,51 @@ t.test('on a disk that is read-only it starts, and heals when it can be written'
   journal.close()
   t.strictSame(tokensAt(path), tokens.sort())
 })
+
+t.test(
+  'what a crash left on a disk that is read-only now is counted, and written when it can be',
+  async t => {
+    const disk = SmallDisk.mount(t, 512)
+    if (disk === null) return skip(t)
+    const lived = join(t.testdir(), 'journal.db')
+    const first = openJournal(lived)
+    const counter = newCounter()
+    const tokens = hold(counter, 'one', 50)
+    first.journal.commit(counter)
+    counter.release(tokens.pop()!)
+    first.journal.commit(counter)
+    // Nothing of it was moved from the log to the database yet.
+    const path = crashed(lived, join(disk.path, 'left', 'journal.db'))
+    first.journal.close()
+    disk.setReadOnly(true)
+    const { journal, heard } = openJournal(path)
+    t.match(heard, [/^degraded/])
+    t.strictSame(tokensIn(journal), [...tokens].sort())
+    const next = newCounter()
+    next.restore(journal.content.clients, journal.content.sessions, 0)
+    disk.setReadOnly(false)
+    journal.heal(next)
+    t.strictSame(heard.slice(1), ['healed'])
+    journal.close()
+    t.strictSame(tokensAt(path), [...tokens].sort())
+  },
+)
+
+t.test('a log that is removed, or a file that is cut, is seen, and all is written anew', async t => {
+  for (const harm of [(path: string) => rmSync(`${path}-wal`), (path: string) => truncateSync(path, 100)]) {
+    const folder = t.testdir()
+    const path = join(folder, 'journal.db')
+    const { journal } = openJournal(path)
+    const counter = newCounter()
+    const tokens = hold(counter, 'one', 20)
+    journal.commit(counter)
+    t.equal(journal.lost, false)
+    harm(path)
+    t.equal(journal.lost, true)
+    journal.abandon()
+    journal.heal(counter)
+    t.equal(journal.degraded, false)
+    t.strictSame(tokensAt(crashed(path, join(folder, 'left', 'journal.db'))), tokens.sort())
+    journal.close()
+  }
+})

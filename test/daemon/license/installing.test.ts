@@ -195,6 +195,20 @@ t.test('no bad file replaces a good license, also not across a restart', async t
   t.equal((await client.call('license.get')).rejected, null)
 })
 
+t.test('an older generation stays ruled out after another installation was in force', async t => {
+  const site = new Site(t)
+  const older = await site.sign({ maxSessions: 9 })
+  await site.license({ maxSessions: 2 })
+  const here = await startHere(t, site)
+  const client = await here.client()
+  const installationId = '5e551000-0000-4000-8000-000000000002'
+  site.install(await site.sign({ maxSessions: 4 }, { installationId }))
+  await until('the other is in force', async () => (await client.call('license.get')).limit === 4)
+  site.install(older)
+  await rejectedFor(client, 'license-superseded')
+  t.equal((await client.call('license.get')).limit, 4)
+})
+
 t.test('a file that is removed takes nothing away, also not across a restart', async t => {
   const site = new Site(t)
   await site.license({ maxSessions: 6 })

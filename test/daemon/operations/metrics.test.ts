@@ -41,6 +41,7 @@ t.test('a daemon that nobody has asked for anything', async t => {
     clients: 0,
     draining: 0,
     journal_degraded: 0,
+    state_degraded: 0,
     license_admits: 1,
     seconds_until_full: Infinity,
     acquire_duration_seconds_count: 0,

@@ -1,0 +1,34 @@
+import { statSync } from 'node:fs'
+
+/**
+ * Tells whether a file is still the one that it was: not removed, not replaced, not shorter. A file that is not there
+ * yet is taken for what it is when it comes.
+ */
+export class FileIdentity {
+  readonly #path: string
+  #inode = ''
+  #size = 0n
+
+  constructor(path: string) {
+    this.#path = path
+    this.isLost()
+  }
+
+  isLost(): boolean {
+    const { inode, size } = identityOf(this.#path)
+    if (this.#inode !== '' && (inode !== this.#inode || size < this.#size)) return true
+    this.#inode = inode
+    this.#size = size
+    return false
+  }
+}
+
+/** The inode is empty where there is no file, or none that can be reached. */
+function identityOf(path: string): { inode: string; size: bigint } {
+  try {
+    const { dev, ino, size } = statSync(path, { bigint: true })
+    return { inode: `${dev}:${ino}`, size }
+  } catch {
+    return { inode: '', size: 0n }
+  }
+}
