@@ -30,6 +30,8 @@ export class Checker {
   #draining = false
   /** What the file says of its writer may be out of date, and nothing it does not know of can be proven. */
   #startedDamaged = false
+  /** The journal could not be written when the run before died. */
+  #startedStale = false
 
   constructor(machine: Machine, disk: Disk) {
     this.#machine = machine
@@ -58,6 +60,7 @@ export class Checker {
 
   died(daemon: DaemonRun): void {
     for (const owner of this.#owners.allHungUp()) this.book.orphan(owner)
+    this.#startedStale = daemon.journal.degraded
     this.book.died(daemon.journal.degraded || this.#disk.damaged)
   }
 
@@ -250,8 +253,9 @@ export class Checker {
     this.#noneAdded(changes, 'time')
     for (const session of changes.removed) {
       const cause = this.#causeOf(session)
-      if (cause === null) throw new Violation(LAWS.keep, `${nameOf(session)} was ended before its time`)
-      this.book.end(session, cause)
+      if (cause !== null) this.book.end(session, cause)
+      else if (this.#isTakenForDead(session)) this.book.lose(session)
+      else throw new Violation(LAWS.keep, `${nameOf(session)} was ended before its time`)
     }
     for (const session of this.book.held.values()) this.#mustNotBeOverdue(session)
   }
@@ -265,12 +269,22 @@ export class Checker {
     return process !== null && !this.#machine.isAlive(process) ? 'dead-process' : null
   }
 
+  /**
+   * The journal could not be told that another process of its holder took it over, and nobody showed its token
+   * since the restart: the daemon knows but the process before, and that one is dead.
+   */
+  #isTakenForDead({ orphanedAt, formerly }: Known): boolean {
+    console.error(this.#startedStale, orphanedAt, this.book.startedAt, formerly)
+    if (!this.#startedStale || orphanedAt !== this.book.startedAt) return false
+    return formerly.some(process => !this.#machine.isAlive(process))
+  }
+
   #mustNotBeOverdue(session: Known): void {
-    const { orphanedAt, process, watched, application, grantedAt } = session
+    const { orphanedAt, process, watched, application, grantedAt, countedAt } = session
     const now = this.#machine.monotonicNow
     const overdue = (since: number, forMs: number) =>
       now > Math.max(since, this.book.startedAt) + forMs + SLACK_MS
-    if (application === 'brief' && overdue(grantedAt + BRIEF_MS, 0)) {
+    if (application === 'brief' && overdue(Math.max(grantedAt + BRIEF_MS, countedAt), 0)) {
       throw new Violation(
         LAWS.leak,
         `${nameOf(session)} is still counted ${now - grantedAt} ms after its grant`,

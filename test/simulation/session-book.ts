@@ -12,6 +12,8 @@ export interface Known {
   readonly key: string
   readonly application: string
   readonly grantedAt: number
+  /** When this run of the daemon began to count it; what it took over from the journal it counts from its start. */
+  readonly countedAt: number
   /** The name of the client that holds it. */
   owner: string
   /** When its connection ended; null while it is held. */
@@ -20,6 +22,8 @@ export interface Known {
   process: ProcessIdentity | null
   /** The daemon can tell when that process is dead. */
   watched: boolean
+  /** Those of its holders before; a journal that could not be written names one of them. */
+  readonly formerly: ProcessIdentity[]
   /** Its grant was told to its holder. */
   told: boolean
   /** The journal must have it: it was told by a plain token, or the journal was written anew since. */
@@ -73,9 +77,18 @@ export class SessionBook {
 
   grant(token: string, key: string, application: string, owner: Owner): void {
     const held = { orphanedAt: null, process: owner.process, watched: owner.watched }
-    const told = { told: false, durable: false, ghost: false }
+    const told = { told: false, durable: false, ghost: false, formerly: [] }
     const grantedAt = this.#machine.monotonicNow
-    this.held.set(token, { token, key, application, grantedAt, owner: owner.name, ...held, ...told })
+    this.held.set(token, {
+      token,
+      key,
+      application,
+      grantedAt,
+      countedAt: grantedAt,
+      owner: owner.name,
+      ...held,
+      ...told,
+    })
   }
 
   /** A lost session is counted again, under a new token. */
@@ -83,7 +96,7 @@ export class SessionBook {
     this.lost.delete(lost.token)
     this.ended.set(lost.token, { session: lost, cause: 'adopted', durable: true })
     const told = { told: false, durable: false }
-    this.held.set(token, { ...lost, token, ...told })
+    this.held.set(token, { ...lost, token, countedAt: this.#machine.monotonicNow, ...told })
     this.resume(this.held.get(token)!, owner)
   }
 
@@ -94,6 +107,7 @@ export class SessionBook {
   }
 
   resume(session: Known, owner: Owner): void {
+    if (session.process !== null) session.formerly.push(session.process)
     session.orphanedAt = null
     session.owner = owner.name
     session.process = owner.process
@@ -112,6 +126,12 @@ export class SessionBook {
     const ended = { session, cause, durable: false }
     this.ended.set(session.token, ended)
     this.#untold.push(ended)
+  }
+
+  /** It is counted no more, though it did not end: its token proves it. */
+  lose(session: Known): void {
+    this.held.delete(session.token)
+    this.lost.set(session.token, { ...session, run: this.run })
   }
 
   /** The token left the daemon. A plain one says that the journal has its session. */
@@ -154,8 +174,8 @@ export class SessionBook {
       if (session.durable && !session.ghost && !damaged) {
         throw new Violation(LAWS.lose, `the restart does not know ${nameOf(session)}`)
       }
-      this.held.delete(session.token)
-      if (!session.ghost) this.lost.set(session.token, { ...session, run: this.run })
+      if (session.ghost) this.held.delete(session.token)
+      else this.lose(session)
     }
     for (const [token, session] of seen) this.#restored(token, session, damaged)
   }
@@ -190,9 +210,19 @@ export class SessionBook {
     }
     this.lost.delete(token)
     const { owner = `nobody ${token}`, process = null, grantedAt = this.startedAt } = was ?? {}
-    const more = { orphanedAt: this.startedAt, watched: false, told: false, durable: false }
+    const more = { orphanedAt: this.startedAt, watched: false, told: false, durable: false, formerly: [] }
     const ghost = lost === undefined
-    this.held.set(token, { token, key, application, grantedAt, owner, process, ...more, ghost })
+    this.held.set(token, {
+      token,
+      key,
+      application,
+      grantedAt,
+      countedAt: this.startedAt,
+      owner,
+      process,
+      ...more,
+      ghost,
+    })
   }
 }
 
