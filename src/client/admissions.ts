@@ -205,10 +205,15 @@ export class Admissions implements SessionOwner {
     this.#outbox.enqueueFirst(reclaims)
   }
 
-  /** The daemon released a session by itself. Returns the session, if it was held here. */
+  /**
+   * The daemon released a session by itself. Returns the session, if it was held here. A session that was
+   * granted while the journal could not be written is known here by a longer token, which begins with the
+   * daemon's own.
+   */
   endedByDaemon({ key, token }: NotificationParams<'session.ended'>): Session | undefined {
     const session = this.#held.get(key)
-    if (session?.token !== token) return undefined
+    if (session === undefined) return undefined
+    if (session.token !== token && !session.token.startsWith(`${token}.`)) return undefined
     session.state = 'ended'
     this.#held.delete(key)
     return session

@@ -289,7 +289,8 @@ export class SessionCounter {
     const occupant = this.#holdings.occupant(slot)
     if (occupant === 'none') return isFull && this.totals.granted > 0 ? null : slot
     if (occupant === 'taken' || !isNewest) return isFull ? null : NONE
-    // The journal could not be told that what it has in this slot was released.
+    // The journal could not be told that what it has in this slot was released. Had somebody claimed it since, it
+    // would be a live call: also a new call with the key of one that ended may have got it.
     this.#end(slot, 'released')
     return slot
   }

@@ -95,7 +95,7 @@ export class Holdings {
     return this.#cohortOf(slot)?.deadline ?? null
   }
 
-  /** What is in a slot: nothing, a session of an earlier run that the journal told of, or one of this run. */
+  /** What is in a slot: nothing, a session that only the journal told of so far, or one that somebody holds in this run. */
   occupant(slot: number): 'none' | 'restored' | 'taken' {
     if (!this.#slots.isLive(slot)) return 'none'
     return this.#slots.isRestored(slot) ? 'restored' : 'taken'

@@ -64,7 +64,7 @@ export class SlotTable<List extends SlotList = SlotList> {
     return this.#next[slot]!
   }
 
-  /** Whether a held slot is as `restore` found it in the journal: it was not granted since. */
+  /** Whether a held slot is as `restore` found it in the journal: nobody was granted it or took it over since. */
   isRestored(slot: number): boolean {
     return (this.#flags[slot]! & RESTORED) !== 0
   }
@@ -111,6 +111,7 @@ export class SlotTable<List extends SlotList = SlotList> {
 
   /** Moves a held slot to another list. `touched` where the journal must learn of it. */
   move(slot: number, list: List, touched: boolean): void {
+    this.#flags[slot] = this.#flags[slot]! & ~RESTORED
     this.#unlink(slot)
     this.#link(slot, list)
     if (touched) this.#touch(slot)

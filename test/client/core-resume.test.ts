@@ -1,5 +1,5 @@
 import t from 'tap'
-import { encodeFailure, encodeRefused, encodeResult } from '../../src/protocol/messages.ts'
+import { encodeFailure, encodeGranted, encodeRefused, encodeResult } from '../../src/protocol/messages.ts'
 import { acquire, hold, stateOf } from './calling.ts'
 import { Rig } from './rig.ts'
 
@@ -384,3 +384,21 @@ t.test('what the daemon tells becomes an event', async t => {
   t.equal(await session.release(), false)
   t.equal(rig.core.state, 'ready')
 })
+
+t.test(
+  'a session with a signed token is ended by the daemon under the token without its signature',
+  async t => {
+    const rig = new Rig()
+    rig.daemon.answer = call => {
+      if (call.method !== 'session.acquire') return undefined
+      return encodeGranted(call.id ?? 0, false, '0.AAAAAAAAAAAAAAAA.payload.mac', 1, 10)
+    }
+    rig.start()
+    const session = await hold(rig, 'a')
+    rig.notify('session.ended', { token: '0.AAAAAAAAAAAAAAA', key: 'a', cause: 'max-duration' })
+    t.equal(session.state, 'held', 'that is another token')
+    rig.notify('session.ended', { token: '0.AAAAAAAAAAAAAAAA', key: 'a', cause: 'max-duration' })
+    t.equal(session.state, 'ended')
+    t.equal(rig.core.sessions.size, 0)
+  },
+)

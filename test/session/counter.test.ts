@@ -360,6 +360,20 @@ t.test('sessions that were granted while the journal could not be written', asyn
     t.equal(daemon.counter.totals.ended.released, 2)
   })
 
+  t.test('never in place of what somebody claimed since, be it by the key of a call that ended', async t => {
+    const daemon = new Daemon({ limit: 3 })
+    const old = daemon.grant(daemon.connect('one'), 'a', 'ivr')
+    daemon.commit()
+    daemon.counter.release(old)
+    const token = lost(daemon, 'b')
+    daemon.crash(signer)
+    const claimed = daemon.grant(daemon.connect('one'), 'a', 'ivr')
+    t.equal(claimed, old, 'the retry gets what the journal has')
+    t.match(daemon.resume(daemon.connect(), token), { resumed: 1, unknown: [] })
+    t.equal(daemon.counter.inUse, 2)
+    t.equal(daemon.counter.release(claimed), true)
+  })
+
   t.test(
     'all of them where the limit was made smaller meanwhile, unless somebody was let in since',
     async t => {

@@ -164,6 +164,7 @@ export class Model {
       client.twins.add(session.key)
     session.client = client
     session.orphan = null
+    this.restored.delete(session)
   }
 
   end(session: ModelSession, cause: ReleaseCause): void {

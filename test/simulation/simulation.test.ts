@@ -1,0 +1,52 @@
+import t from 'tap'
+import { realParts } from './parts.ts'
+import { planOf } from './plan.ts'
+import { PLANTED_BUGS } from './planted-bugs.ts'
+import { shrink, stepsOf } from './shrink.ts'
+import { simulate } from './simulate.ts'
+
+const FIRST = 1400
+const SEEDS = 550
+/** A loaded machine gets through fewer of them: it is given so long, and no less than so many. */
+const MAX_MS = 15_000
+const MIN_SEEDS = 100
+
+t.setTimeout(200_000)
+
+t.test('hundreds of histories keep every law', async t => {
+  const until = performance.now() + MAX_MS
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    if (seed >= FIRST + MIN_SEEDS && performance.now() > until) return
+    const { failure } = await simulate(seed)
+    if (failure !== null) t.fail(`${failure.message}. Look at it: npm run simulate -- --seed ${seed} --trace`)
+  }
+})
+
+t.test('a seed is one history, step by step', async t => {
+  const grants: number[] = []
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const [once, again] = [await simulate(seed), await simulate(seed)]
+    t.strictSame(again.trace, once.trace)
+    t.equal(again.hash, once.hash)
+    grants.push(once.grants)
+  }
+  const hashes = new Set([(await simulate(1)).hash, (await simulate(2)).hash])
+  t.equal(hashes.size, 2, 'two seeds are two histories')
+  t.ok(Math.max(...grants) > 0, 'sessions are granted in them')
+})
+
+t.test('what fails is made short, and fails again when replayed', async t => {
+  const parts = PLANTED_BUGS['a restart forgets the sessions']!
+  let seed = 1
+  let failed = await simulate(seed, parts)
+  while (failed.failure === null && seed < 100) failed = await simulate(++seed, parts)
+  t.ok(failed.failure, 'a seed finds it')
+  const steps = planOf(seed)
+  const { kept, outcome } = await shrink(failed, parts, steps)
+  t.ok(kept.length <= 4, `${kept.length} of ${steps.length} steps are left`)
+  const replayed = await simulate(seed, parts, stepsOf(steps, kept))
+  t.equal(replayed.hash, outcome.hash)
+  t.equal(replayed.failure?.message, outcome.failure?.message)
+  const { failure } = await simulate(seed, realParts, stepsOf(steps, kept))
+  t.equal(failure, null, 'the daemon without the bug keeps the law')
+})
