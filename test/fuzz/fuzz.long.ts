@@ -3,8 +3,8 @@ import t from 'tap'
 import { drive } from './drive.ts'
 import { targets } from './targets.ts'
 
-/** The medium form: every target for three seconds, with another seed every day. */
-const seed = Math.floor(Date.now() / 86_400_000)
+/** The medium form: every target for some seconds, always with the same seed, so that a change alone can break it. */
+const seed = 20_781
 
 t.setTimeout(300_000)
 
