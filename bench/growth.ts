@@ -76,6 +76,7 @@ export interface RestartRow {
 }
 
 const TRY_EVERY_MS = 2
+const GIVE_UP_MS = 20_000
 
 export async function measureRestart(
   counts: readonly number[],
