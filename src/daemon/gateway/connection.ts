@@ -17,6 +17,8 @@ export interface GrantReply {
   readonly token: string
   readonly application: string
   readonly key: string
+  /** Monotonic milliseconds, of a session that was granted before; see `UnsealedSession`. */
+  readonly grantedAt?: number
   readonly inUse: number
   readonly limit: number
 }

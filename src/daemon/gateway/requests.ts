@@ -95,7 +95,10 @@ export class Requests {
     const decision = this.#context.counter.acquire(client, application, params.key, now)
     if (!decision.granted) return encodeRefused(id, decision.reason, decision.inUse, decision.limit)
     const { repeated, token, inUse, limit } = decision
-    return { id, repeated, token, application: application.name, key: params.key, inUse, limit }
+    const asked = { application: application.name, key: params.key }
+    // A retry may name another application, and comes later: what its token proves must be what is counted.
+    const session = repeated ? this.#context.counter.sessionOf(token)! : asked
+    return { id, repeated, token, ...session, inUse, limit }
   }
 
   #resume(connection: Connection, id: RequestId, params: ParamsOf<'session.resume'>, now: number): Reply {

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { UnsealedSession } from '../../../src/daemon/gateway/connection.ts'
 import { Gateway } from '../../../src/daemon/gateway/gateway.ts'
 import { createNonces } from '../../../src/daemon/nonces.ts'
 import { SessionCounter } from '../../../src/session/counter.ts'
@@ -53,6 +54,8 @@ function countWrites(socket: Socket): { writes: number } {
 async function startGateway(t: Test, commit: (counter: SessionCounter) => void) {
   const counter = new SessionCounter({ policy, nonces: createNonces(), previousSigner: null })
   const faults: unknown[] = []
+  const sealed: UnsealedSession[] = []
+  const time = { now: 0 }
   const answered: [count: number, beganAt: number][] = []
   const gateway = new Gateway({
     wallNow: Date.now,
@@ -70,9 +73,12 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
       throw new Error('no license here')
     },
     watchProcess: () => 'unknown',
-    now: () => 0,
+    now: () => time.now,
     commit: () => commit(counter),
-    seal: grant => grant.token,
+    seal: grant => {
+      sealed.push(grant)
+      return grant.token
+    },
     onAcquires: (count, beganAt) => answered.push([count, beganAt]),
     events: {
       handshakeRefused: () => undefined,
@@ -90,7 +96,7 @@ async function startGateway(t: Test, commit: (counter: SessionCounter) => void) 
     server.close()
     return gateway.closeAll(1001, 'over', 100)
   })
-  return { gateway, counter, faults, answered, path }
+  return { gateway, counter, faults, sealed, time, answered, path }
 }
 
 t.test('who has a reply has it from the journal', async t => {
@@ -121,6 +127,17 @@ t.test('who has a reply has it from the journal', async t => {
     }
   }
   t.equal(committed.size, 450)
+})
+
+t.test('what the token of a retry can prove is the session that is counted', async t => {
+  const { path, sealed, time } = await startGateway(t, counter => counter.changesWritten())
+  const client = await RawClient.open({ path })
+  t.teardown(() => client.cut())
+  await client.call('session.acquire', { key: 'a', application: 'ivr' })
+  time.now = 5000
+  const { repeated } = await client.call('session.acquire', { key: 'a', application: 'fax' })
+  t.equal(repeated, true)
+  t.match(sealed.at(-1), { application: 'ivr', key: 'a', grantedAt: 0 })
 })
 
 t.test('at the commit, the reply has not even been written to the socket', async t => {
