@@ -274,7 +274,6 @@ export class Checker {
    * since the restart: the daemon knows but the process before, and that one is dead.
    */
   #isTakenForDead({ orphanedAt, formerly }: Known): boolean {
-    console.error(this.#startedStale, orphanedAt, this.book.startedAt, formerly)
     if (!this.#startedStale || orphanedAt !== this.book.startedAt) return false
     return formerly.some(process => !this.#machine.isAlive(process))
   }

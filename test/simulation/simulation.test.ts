@@ -6,14 +6,16 @@ import { shrink, stepsOf } from './shrink.ts'
 import { simulate } from './simulate.ts'
 
 const FIRST = 1400
-const SEEDS = 550
+const SEEDS = 60
 /** A loaded machine gets through fewer of them: it is given so long, and no less than so many. */
-const MAX_MS = 15_000
-const MIN_SEEDS = 100
+const MAX_MS = 4000
+const MIN_SEEDS = 20
+/** Seeds that broke a law once. */
+const MENDED = [20451, 20773, 21114, 22206]
 
-t.setTimeout(200_000)
+t.setTimeout(120_000)
 
-t.test('hundreds of histories keep every law', async t => {
+t.test('many histories keep every law', async t => {
   const until = performance.now() + MAX_MS
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     if (seed >= FIRST + MIN_SEEDS && performance.now() > until) return
@@ -22,9 +24,13 @@ t.test('hundreds of histories keep every law', async t => {
   }
 })
 
+t.test('what broke a law once keeps it now', async t => {
+  for (const seed of MENDED) t.equal((await simulate(seed)).failure, null, `seed ${seed}`)
+})
+
 t.test('a seed is one history, step by step', async t => {
   const grants: number[] = []
-  for (const seed of [1, 2, 3, 4, 5]) {
+  for (const seed of [1, 2, 3]) {
     const [once, again] = [await simulate(seed), await simulate(seed)]
     t.strictSame(again.trace, once.trace)
     t.equal(again.hash, once.hash)
