@@ -59,9 +59,8 @@ export class Checker {
   }
 
   died(daemon: DaemonRun): void {
-    for (const owner of this.#owners.allHungUp()) this.book.orphan(owner)
     this.#startedStale = daemon.journal.degraded
-    this.book.died(daemon.journal.degraded || this.#disk.damaged)
+    this.book.died(this.#owners.allHungUp(), daemon.journal.degraded || this.#disk.damaged)
   }
 
   licenseJudged(daemon: DaemonRun): void {

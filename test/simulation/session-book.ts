@@ -154,13 +154,14 @@ export class SessionBook {
   }
 
   /** The daemon died: whatever its last turn did may be in the journal or not. */
-  died(isJournalStale: boolean): void {
+  died(connected: readonly Owner[], isJournalStale: boolean): void {
     this.#untold = []
-    const now = this.#machine.monotonicNow
+    // The journal may know an older connection of its client, and knows but the newest process.
+    for (const session of this.held.values()) if (session.orphanedAt !== null) session.watched = false
+    for (const owner of connected) this.orphan(owner)
     for (const session of this.held.values()) {
-      // The journal may know an older connection of its client, and knows but the newest process.
-      if (isJournalStale || session.orphanedAt !== now) session.watched = false
-      session.orphanedAt = now
+      if (isJournalStale) session.watched = false
+      session.orphanedAt = this.#machine.monotonicNow
     }
   }
 
@@ -186,7 +187,14 @@ export class SessionBook {
       this.#broughtBack(token, seen, damaged)
       return
     }
-    if (known.key !== seen.key || known.application !== seen.application) {
+    const isChanged = known.key !== seen.key || known.application !== seen.application
+    if (isChanged && damaged) {
+      // No record has a checksum: a flipped byte in one is read as it is.
+      this.lose(known)
+      this.#broughtBack(token, seen, damaged)
+      return
+    }
+    if (isChanged) {
       throw new Violation(LAWS.lose, `${nameOf(known)} came back as ${seen.key} of ${seen.application}`)
     }
     known.orphanedAt = this.startedAt

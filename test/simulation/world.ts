@@ -258,7 +258,9 @@ export class World {
   #intrude(act: 'replay' | 'forge', index: number, which: number): void {
     const { daemon } = this
     if (daemon === null || !daemon.alive) return
-    const ended = [...this.checker.book.ended.keys()].at(-1 - which)
+    // One that a restart brought back is good again, for whoever has it.
+    const { book } = this.checker
+    const ended = [...book.ended.keys()].filter(token => !book.held.has(token)).at(-1 - which)
     const held = [...this.#caller_(index).core.sessions.values()][which]?.token
     const stranger = new Stranger()
     const wire = new Wire(
