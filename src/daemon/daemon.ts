@@ -60,6 +60,7 @@ class Daemon implements RunningDaemon {
   readonly #startedAt = monotonicNow()
   readonly #overdue = new Overdue(watchProcess, this.#startedAt)
   readonly #instanceId: string
+  readonly #beginRun: () => void
   readonly #counter: SessionCounter
   readonly #gateway: Gateway
   readonly #observation: Observation
@@ -77,6 +78,7 @@ class Daemon implements RunningDaemon {
     this.#config = config
     this.#log = log
     const signers = openTokenSigners(state, run, journal)
+    this.#beginRun = signers.begin
     const policy = () => sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config)
     this.#counter = new SessionCounter({
       policy: policy(),
@@ -148,6 +150,7 @@ class Daemon implements RunningDaemon {
     const makeServer = this.#gateway.createServer.bind(this.#gateway)
     const where = await listenForClients(listen, given, () => this.#accessToken, makeServer, this.#servers)
     this.#tcpAddress = where.tcp
+    this.#beginRun()
     this.#startTimers()
     this.#log.info(where, 'sessiond listens.')
     await listenForOperators(

@@ -15,21 +15,22 @@ type Stamp = { readonly instanceId: string; readonly era: number } | null
 
 /**
  * The signer of this run, and of the run before it on this boot of the machine (null where there was none):
- * only that one's tokens may still be adopted, and its sessions' times still compare.
+ * only that one's tokens may still be adopted, and its sessions' times still compare. `begin` when this run serves
+ * clients: one whose start failed granted nothing, and must not stand between the two.
  */
 export function openTokenSigners(
   archive: KeyArchive,
   run: { instanceId: string; bootId: string },
   journal: { readonly era: number; readonly content: { readonly stamp: Stamp } },
-): { current: () => TokenSigner; previous: TokenSigner | null } {
+): { current: () => TokenSigner; previous: TokenSigner | null; begin: () => void } {
   const key = Buffer.from(archive.read('token-key') ?? createKey(archive), 'base64url')
   const last = archive.read('last-run')
-  archive.keep('last-run', JSON.stringify(run))
+  const begin = () => archive.keep('last-run', JSON.stringify(run))
   const before = last === null ? null : (JSON.parse(last) as typeof run)
   const current = () => ({ key, instanceId: run.instanceId, era: journal.era })
-  if (before?.bootId !== run.bootId) return { current, previous: null }
+  if (before?.bootId !== run.bootId) return { current, previous: null, begin }
   const { instanceId } = before
-  return { current, previous: { key, instanceId, era: lastEra(instanceId, journal.content.stamp) } }
+  return { current, previous: { key, instanceId, era: lastEra(instanceId, journal.content.stamp) }, begin }
 }
 
 /** A run that is not in the journal's stamp never wrote it: all that it signed is newer. */

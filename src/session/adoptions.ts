@@ -17,6 +17,7 @@ export class Adoptions {
   readonly #signer: TokenSigner | null
   readonly #adopted = new Map<string, string>()
   #until = Number.NEGATIVE_INFINITY
+  #isOpen = false
 
   /** @param signer the key and the run whose tokens count; null for none. */
   constructor(signer: TokenSigner | null) {
@@ -25,6 +26,7 @@ export class Adoptions {
 
   openUntil(deadline: number): void {
     this.#until = deadline
+    this.#isOpen = true
   }
 
   /** Null where the token proves nothing, or comes too late. */
@@ -43,8 +45,15 @@ export class Adoptions {
     this.#adopted.set(lost, token)
   }
 
+  /** A session that the journal told of has ended: the token that its client may have of it as well is spent. */
+  ended(token: string): void {
+    if (this.#signer !== null && this.#isOpen) this.#adopted.set(token, token)
+  }
+
   /** Forgets who came back, once nobody can any more. */
   expire(now: number): void {
-    if (now >= this.#until) this.#adopted.clear()
+    if (now < this.#until) return
+    this.#isOpen = false
+    this.#adopted.clear()
   }
 }

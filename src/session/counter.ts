@@ -256,6 +256,7 @@ export class SessionCounter {
   }
 
   #end(slot: number, cause: ReleaseCause): void {
+    if (this.#holdings.isEarlier(slot)) this.#adoptions.ended(this.#holdings.tokenOf(slot))
     this.#holdings.end(slot)
     this.totals.ended[cause]++
   }

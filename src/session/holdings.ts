@@ -101,6 +101,11 @@ export class Holdings {
     return this.#slots.isRestored(slot) ? 'restored' : 'taken'
   }
 
+  /** Whether a session is of an earlier run, and known from the journal. */
+  isEarlier(slot: number): boolean {
+    return this.#slots.isEarlier(slot)
+  }
+
   /** Sessions older than their application allows. */
   *tooOld(now: number): Generator<number> {
     if (!this.applications.anyHasMaxDuration) return

@@ -14,6 +14,7 @@ const LIVE = 1
 const DIRTY = 2
 const JOURNALED = 4
 const RESTORED = 8
+const EARLIER = 16
 
 const FIRST_CAPACITY = 1024
 
@@ -69,6 +70,11 @@ export class SlotTable<List extends SlotList = SlotList> {
     return (this.#flags[slot]! & RESTORED) !== 0
   }
 
+  /** Whether a held slot was restored from the journal, whoever took it over since. */
+  isEarlier(slot: number): boolean {
+    return (this.#flags[slot]! & EARLIER) !== 0
+  }
+
   /** Takes a free slot and puts it on `list`. The caller fills in the columns. */
   take(list: List): number {
     let slot = this.#free.pop()
@@ -91,7 +97,7 @@ export class SlotTable<List extends SlotList = SlotList> {
   restore(slot: number, list: List): void {
     while (this.#highest <= slot) this.#grow()
     this.#hold(slot, list)
-    this.#flags[slot] = LIVE | JOURNALED | RESTORED
+    this.#flags[slot] = LIVE | JOURNALED | RESTORED | EARLIER
   }
 
   /** Collects the gaps that `restore` left. */
@@ -103,7 +109,7 @@ export class SlotTable<List extends SlotList = SlotList> {
   free(slot: number): void {
     this.#unlink(slot)
     this.key[slot] = undefined
-    this.#flags[slot] = this.#flags[slot]! & ~(LIVE | RESTORED)
+    this.#flags[slot] = this.#flags[slot]! & ~(LIVE | RESTORED | EARLIER)
     this.#live--
     this.#free.push(slot)
     this.#touch(slot)

@@ -90,18 +90,25 @@ t.test(
     }
     const journal = { era: 0, content: { stamp: { instanceId: 'run-1', era: 3 } } }
     const first = openTokenSigners(archive, { instanceId: 'run-1', bootId: 'boot-1' }, journal)
+    first.begin()
     t.equal(first.previous, null)
     t.equal(first.current().key.length, 32)
+    // Its start failed: it never served anybody.
+    openTokenSigners(archive, { instanceId: 'run-1b', bootId: 'boot-1' }, journal)
     const second = openTokenSigners(archive, { instanceId: 'run-2', bootId: 'boot-1' }, journal)
+    second.begin()
     t.same(second.previous, { ...first.current(), era: 3 })
     t.same(second.current(), { ...first.current(), instanceId: 'run-2' })
     const unwritten = { era: 0, content: { stamp: { instanceId: 'run-1', era: 3 } } }
     const next = openTokenSigners(archive, { instanceId: 'run-3', bootId: 'boot-1' }, unwritten)
+    next.begin()
     t.match(next.previous, { instanceId: 'run-2', era: 0 }, 'run-2 never wrote the journal')
     const unknown = { era: 0, content: { stamp: null } }
     const last = openTokenSigners(archive, { instanceId: 'run-4', bootId: 'boot-1' }, unknown)
+    last.begin()
     t.match(last.previous, { instanceId: 'run-3', era: null })
     const third = openTokenSigners(archive, { instanceId: 'run-5', bootId: 'boot-2' }, journal)
+    third.begin()
     t.equal(third.previous, null)
 
     const token = sealToken(

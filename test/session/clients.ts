@@ -130,6 +130,7 @@ export class Clients {
     const { model, now, promises, run, lastEra } = this.#world
     const sealed = promises.sealed.get(token)
     if (sealed?.run !== run - 1 || sealed.era !== lastEra || now >= model.adoptUntil) return false
+    if (model.earlier.has(sealed.session.token)) return false
     const before = model.adopted.get(sealed.session.token)
     if (before !== undefined) return model.sessions.has(before)
     // Law 1 comes before Law 3: the token cannot tell whether its session was released since.

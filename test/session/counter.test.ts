@@ -334,6 +334,18 @@ t.test('sessions that were granted while the journal could not be written', asyn
     t.match(daemon.resume(daemon.connect(), token), { resumed: 0, unknown: [token] })
   })
 
+  t.test('not where the journal knew them and they have ended since', async t => {
+    const daemon = new Daemon()
+    const plain = daemon.grant(daemon.connect('one'), 'a', 'ivr')
+    daemon.commit()
+    const token = signToken(plain, { application: 'ivr', key: 'a', grantedAt: daemon.now }, signer)
+    daemon.crash(signer)
+    t.match(daemon.resume(daemon.connect('one'), token), { resumed: 1, replaced: {} })
+    t.equal(daemon.counter.release(token), true)
+    t.match(daemon.resume(daemon.connect('one'), token), { resumed: 0, unknown: [token] })
+    t.equal(daemon.counter.inUse, 0)
+  })
+
   t.test('never above the limit: their tokens do not tell whether they were released since', async t => {
     const daemon = new Daemon({ limit: 2 })
     const tokens = ['a', 'b', 'c', 'd'].map(key => {

@@ -37,6 +37,8 @@ export class Model {
   readonly adopted = new Map<string, string>()
   /** Sessions of earlier runs, as the journal told of them. */
   readonly restored = new Set<ModelSession>()
+  /** Plain tokens of all that the journal told of: what has ended of these was not lost, and does not come back. */
+  readonly earlier: ReadonlySet<string>
   readonly adoptUntil: number
   granted = 0
   peak: number
@@ -53,6 +55,7 @@ export class Model {
     this.policy = policy
     this.adoptUntil = now + policy.resumeWindowMs
     this.peak = committed.length
+    this.earlier = new Set(committed.map(({ token }) => token))
     for (const session of committed) {
       const { client } = session
       const orphan = { deadline: this.adoptUntil, process: client.process }

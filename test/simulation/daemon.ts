@@ -130,6 +130,7 @@ export class DaemonRun {
       },
     })
     const signers = openTokenSigners(archive, ids, this.journal)
+    signers.begin()
     const { random } = world
     const nonces = () => random.below(2 ** 24) * 2 ** 24 + random.below(2 ** 24)
     this.counter = parts.counter({ policy: this.#policy(), nonces, previousSigner: signers.previous })

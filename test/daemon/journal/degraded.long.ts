@@ -107,6 +107,24 @@ t.test('a second crash while the journal cannot be written loses nothing either'
   t.match(applications, [{ name: 'ivr', inUse: 4 }])
 })
 
+t.test('a start that failed does not stand between a crash and the next run', async t => {
+  const site = new Site(t, { sessions: { resumeWindowMs: 60_000, maxPerClient: 100 } })
+  await site.license({ maxSessions: 5 })
+  const unblock = block(site)
+  const first = await DaemonProcess.start(t, site)
+  const holder = await openAs(t, site.socket, identity)
+  const tokens = await holder.acquireAll(keys('call', 5))
+  await first.kill()
+
+  unblock()
+  site.config.listen.tcp.enabled = true
+  await t.rejects(DaemonProcess.start(t, site), /token/, 'there is no token file')
+  site.config.listen.tcp.enabled = false
+  await DaemonProcess.start(t, site)
+  const back = await openAs(t, site.socket, identity)
+  t.match(await back.call('session.resume', { tokens }), { resumed: 5, unknown: [] })
+})
+
 t.test('when it heals, everything that is held is written', async t => {
   const site = new Site(t)
   await site.license({ maxSessions: 20 })
