@@ -128,7 +128,8 @@ async function startServer(name: ServerName): Promise<Server | null> {
       return startSessiond({ name, sessions: 1 })
     case 'sources':
     case 'without-journal':
-    case 'without-checkpoints':
+    case 'never-compacted':
+    case 'always-compacted':
       return startSessiond({ name, sessions: SESSIONS, variant: name })
   }
 }

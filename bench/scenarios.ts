@@ -10,7 +10,8 @@ export type ServerName =
   | 'sessiond-full'
   | 'sources'
   | 'without-journal'
-  | 'without-checkpoints'
+  | 'never-compacted'
+  | 'always-compacted'
 
 /** What is done to a server while it is measured; see disturbances.ts. */
 export type Disturbance = 'scrapes' | 'reloads' | 'licenses'
@@ -97,11 +98,11 @@ export const SCENARIOS: readonly Scenario[] = [
     ],
   },
   {
-    name: 'open, 10,000 calls/s, checkpoints',
+    name: 'open, 10,000 calls/s, journal made anew',
     load: open(10_000),
     peers: [
-      { name: 'sessiond, never a checkpoint', server: 'without-checkpoints' },
-      { name: 'sessiond, from sources', server: 'sources' },
+      { name: 'sessiond, never', server: 'never-compacted' },
+      { name: 'sessiond, all the time', server: 'always-compacted' },
     ],
   },
   priceOfJournal(100, 1),

@@ -32,8 +32,15 @@ export async function startEcho(name: 'ws-echo' | 'net-echo', directory: string)
   return server(name, socket, name === 'ws-echo' ? 'echo' : 'raw', child)
 }
 
-/** How a daemon is started: what ships, or the sources with something taken away. */
-export type Variant = 'shipped' | 'sources' | 'without-journal' | 'without-checkpoints'
+/** How a daemon is started: what ships, or the sources with something changed. */
+export type Variant = 'shipped' | 'sources' | 'without-journal' | 'never-compacted' | 'always-compacted'
+
+/** What of peers/ changes the sources, where something does. */
+const CHANGES: Partial<Record<Variant, { readonly peer: string; readonly compactedBytes?: string }>> = {
+  'without-journal': { peer: 'without-journal.ts' },
+  'never-compacted': { peer: 'compaction.ts', compactedBytes: 'Infinity' },
+  'always-compacted': { peer: 'compaction.ts', compactedBytes: '0' },
+}
 
 export interface SessiondOptions {
   readonly name: string
@@ -76,7 +83,9 @@ async function launchSessiond(
 ): Promise<SessiondServer> {
   const { name, sessions, variant = 'shipped' } = options
   const socket = site.config.listen.unix.path
-  const child = launch(process.execPath, [...flagsOf(variant), 'run', '--config', site.writeConfig()], 'pipe')
+  const { compactedBytes = '' } = CHANGES[variant] ?? {}
+  const command = [...flagsOf(variant), 'run', '--config', site.writeConfig()]
+  const child = launch(process.execPath, command, 'pipe', { COMPACTED_BYTES: compactedBytes })
   const operationsPort = await operationsPortOf(child)
   const running = { ...server(name, socket, 'sessiond', child), operationsPort, site, sessions }
   return {
@@ -99,8 +108,9 @@ function flagsOf(variant: Variant): string[] {
   const shipped = join(root, 'dist/cli/sessiond.cjs')
   const flags = readFileSync(shipped, 'utf8').split('\n', 1)[0]!.match(/--\S+/g) ?? []
   if (variant === 'shipped') return [...flags, shipped]
-  const peer = join(import.meta.dirname, 'peers', `${variant}.ts`)
-  return [...flags, ...(variant === 'sources' ? [] : ['--import', peer]), join(root, 'src/cli/sessiond.ts')]
+  const peer = CHANGES[variant]?.peer
+  const change = peer === undefined ? [] : ['--import', join(import.meta.dirname, 'peers', peer)]
+  return [...flags, ...change, join(root, 'src/cli/sessiond.ts')]
 }
 
 /** Resolves when clients and metrics are served; the log says where. */
@@ -158,9 +168,15 @@ export function isInstalled(program: string): boolean {
   }
 }
 
-function launch(program: string, args: string[], output: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
+function launch(
+  program: string,
+  args: string[],
+  output: 'ignore' | 'pipe' = 'ignore',
+  environment: Record<string, string> = {},
+): ChildProcess {
   return spawn('taskset', ['-c', SERVER_CORE, program, ...args], {
     cwd: root,
+    env: { ...process.env, ...environment },
     stdio: ['ignore', output, 'ignore'],
   })
 }

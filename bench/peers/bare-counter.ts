@@ -4,23 +4,16 @@
 //
 //   bare-counter SOCKET JOURNAL LIMIT
 import { randomBytes } from 'node:crypto'
+import { openSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Duplex } from 'node:stream'
-import Database from 'better-sqlite3'
 import { WebSocketServer } from 'ws'
 import { OutBuffer } from '../../src/daemon/gateway/out-buffer.ts'
+import { BlockEncoder } from '../../src/daemon/journal/encoder.ts'
 
 const [path, journal, limit] = process.argv.slice(2) as [string, string, string]
-const database = new Database(journal)
-for (const pragma of ['locking_mode = EXCLUSIVE', 'journal_mode = WAL', 'synchronous = OFF'])
-  database.pragma(pragma)
-database.exec(
-  'CREATE TABLE sessions (slot INTEGER PRIMARY KEY, nonce INTEGER NOT NULL, key TEXT NOT NULL) STRICT',
-)
-const put = database.prepare('INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)')
-const remove = database.prepare('DELETE FROM sessions WHERE slot = ?')
-const begin = database.prepare('BEGIN IMMEDIATE')
-const commit = database.prepare('COMMIT')
+const descriptor = openSync(journal, 'w', 0o600)
+const encoder = new BlockEncoder()
 
 const free = Int32Array.from({ length: Number(limit) }, (_, slot) => slot)
 let freeCount = free.length
@@ -67,12 +60,11 @@ function answer({ id, method, params }: Request): string {
 }
 
 function endOfTurn(): void {
-  begin.run()
   for (const [slot, key] of changes) {
-    if (key === null) remove.run(slot)
-    else put.run(slot, nonces[slot], key)
+    if (key === null) encoder.removeSession(slot)
+    else encoder.putSession(slot, 0, '', key, 0, nonces[slot]!, 0)
   }
-  commit.run()
+  if (changes.length > 0) writeSync(descriptor, encoder.finish())
   changes.length = 0
   for (const [socket, replies] of speakers) {
     for (const reply of replies) out.addTextFrame(reply)

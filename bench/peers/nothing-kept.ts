@@ -1,29 +1,12 @@
-import { writeFileSync } from 'node:fs'
-import { EMPTY_CONTENT, type JournalContent } from '../../src/daemon/journal/database.ts'
-import type { RecordSink } from '../../src/session/records.ts'
+import type { JournalFile as File, Journalled } from '../../src/daemon/journal/journal-file.ts'
 
-export { classify, EMPTY_CONTENT, type JournalContent } from '../../src/daemon/journal/database.ts'
-
-/** In the place of the journal's database; see without-journal.ts. */
-export class JournalDatabase implements RecordSink {
-  constructor(path: string) {
-    // The journal looks now and then whether its file is still there.
-    writeFileSync(path, '')
+/** In the place of the journal's file; see without-journal.ts. */
+export class JournalFile implements Pick<File, keyof File> {
+  get isLost(): boolean {
+    return false
   }
 
-  load(): JournalContent {
-    return EMPTY_CONTENT
-  }
-
-  transaction(write: () => void): void {
-    write()
-  }
-
-  stamp(): void {}
-  clear(): void {}
-  putSession(): void {}
-  removeSession(): void {}
-  putClient(): void {}
-  removeClient(): void {}
+  replace(): void {}
+  append(_state: Journalled): void {}
   close(): void {}
 }

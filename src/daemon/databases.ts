@@ -14,7 +14,7 @@ export function openJournal(
   onHealth: (event: 'journal.degraded' | 'journal.healed', why: string | null) => void = () => undefined,
 ): Journal {
   return new Journal({
-    path: join(directory, 'journal.db'),
+    path: join(directory, 'sessions.journal'),
     ...run,
     wallNow: Date.now,
     events: {
@@ -32,6 +32,8 @@ export function openJournal(
         log.info('The journal is written again.')
         onHealth('journal.healed', null)
       },
+      notCompacted: why =>
+        log.warn({ why }, `The journal in ${directory} could not be made shorter; it is written, and grows.`),
     },
   })
 }

@@ -142,11 +142,22 @@ export class ClientTable {
     this.#dirty.length = 0
   }
 
-  /** The journal was written anew: it holds just the clients that have sessions now. */
+  /** One more than the highest index ever used. */
+  get end(): number {
+    return this.#clients.length
+  }
+
+  /** The client of that index, where there is one and a journal that is written anew must have it. */
+  toJournal(index: number): Client | undefined {
+    const client = this.#clients[index]
+    return client !== undefined && this.#belongsInJournal(client) ? client : undefined
+  }
+
+  /** The journal was written anew, with every client that `toJournal` gives. */
   journalReplaced(): void {
     for (const client of this.#dirty) client.dirty = false
     this.#dirty.length = 0
-    for (const client of this) client.journaled = client.sessions > 0
+    for (const client of this) client.journaled = this.#belongsInJournal(client)
   }
 
   #belongsInJournal(client: Client): boolean {

@@ -226,9 +226,9 @@ export class SessionCounter {
     this.#holdings.changesWritten()
   }
 
-  /** Tells the sink of an empty journal everything that is held. */
-  writeAll(sink: RecordSink): void {
-    this.#holdings.writeAll(sink)
+  /** Tells the sink of a new journal what is held, some of it a call; see `Holdings.writeHeld`. */
+  writeHeld(sink: RecordSink, place: number, count: number): number | null {
+    return this.#holdings.writeHeld(sink, place, count)
   }
 
   allWritten(): void {

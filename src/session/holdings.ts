@@ -215,10 +215,19 @@ export class Holdings {
     this.clients.changesWritten()
   }
 
-  /** Tells the sink of an empty journal everything that is held. */
-  writeAll(sink: RecordSink): void {
-    for (const client of this.clients) if (client.sessions > 0) sink.putClient(client)
-    for (const slot of this.live()) this.#put(slot, sink)
+  /**
+   * Tells the sink what is held at `count` places from `place` on: at each the client and the session of that number.
+   * Gives the place after them, null at the end.
+   */
+  writeHeld(sink: RecordSink, place: number, count: number): number | null {
+    const end = Math.max(this.clients.end, this.#slots.end)
+    const next = Math.min(place + count, end)
+    for (let at = place; at < next; at++) {
+      const client = this.clients.toJournal(at)
+      if (client !== undefined) sink.putClient(client)
+      if (this.#slots.isLive(at)) this.#put(at, sink)
+    }
+    return next < end ? next : null
   }
 
   /** The journal has just what is held now. */

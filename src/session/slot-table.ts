@@ -152,7 +152,7 @@ export class SlotTable<List extends SlotList = SlotList> {
   /** The journal has the slot as it is. */
   #settle(slot: number): void {
     const flags = this.#flags[slot]!
-    this.#flags[slot] = (flags & LIVE) !== 0 ? (flags & RESTORED) | LIVE | JOURNALED : 0
+    this.#flags[slot] = (flags & LIVE) !== 0 ? (flags & (RESTORED | EARLIER)) | LIVE | JOURNALED : 0
   }
 
   #hold(slot: number, list: List): void {

@@ -32,7 +32,7 @@ function checkHoldings(counter: SessionCounter, model: Model): void {
     indexes.set(session.client, index)
   }
   assert.equal(new Set(indexes.values()).size, indexes.size, 'two clients are two clients')
-  assert.equal(clients.size, indexes.size)
+  assert.ok(clients.size <= counter.clients, 'only clients that are known')
 }
 
 /** Every count agrees with the sessions that are held, and none can go negative. */

@@ -18,9 +18,12 @@ export class MemoryJournal implements RecordSink {
 
   /** Starts anew with all that is held, as after a disk that was full. */
   rewrite(counter: SessionCounter): void {
+    const { clients, sessions } = holdingsOf(counter)
     this.clients.clear()
     this.sessions.clear()
-    counter.writeAll(this)
+    for (const client of clients.values()) this.putClient(client)
+    for (const { slot, client, application, key, nonceHigh, nonceLow, grantedAt } of sessions.values())
+      this.putSession(slot, client, application, key, nonceHigh, nonceLow, grantedAt)
     counter.allWritten()
   }
 
@@ -33,8 +36,8 @@ export class MemoryJournal implements RecordSink {
     assert.ok(this.clients.delete(index), `client ${index} is removed and was not there`)
   }
 
-  putClient({ index, identity, label, process }: ClientRecord): void {
-    this.clients.set(index, { index, identity, label, process: process && { ...process } })
+  putClient(client: ClientRecord): void {
+    this.clients.set(client.index, recordOf(client))
   }
 
   removeSession(slot: number): void {
@@ -55,9 +58,26 @@ export class MemoryJournal implements RecordSink {
   }
 }
 
-/** All that a counter holds, as a journal that was written anew would have it. */
-export function holdingsOf(counter: SessionCounter): MemoryJournal {
-  const everything = new MemoryJournal()
-  counter.writeAll(everything)
-  return everything
+/** All that a counter holds, as a journal that was written anew would have it: told at three places a time. */
+export function holdingsOf(counter: SessionCounter): Holdings {
+  const clients = new Map<number, ClientRecord>()
+  const sessions = new Map<number, SessionRecord>()
+  const sink: RecordSink = {
+    removeClient: index => assert.fail(`client ${index} is removed from a journal that is new`),
+    removeSession: slot => assert.fail(`session ${slot} is removed from a journal that is new`),
+    putClient: client => clients.set(client.index, recordOf(client)),
+    putSession: (slot, client, application, key, nonceHigh, nonceLow, grantedAt) =>
+      sessions.set(slot, { slot, client, application, key, nonceHigh, nonceLow, grantedAt }),
+  }
+  for (let place: number | null = 0; place !== null; ) place = counter.writeHeld(sink, place, 3)
+  return { clients, sessions }
+}
+
+function recordOf({ index, identity, label, process }: ClientRecord): ClientRecord {
+  return { index, identity, label, process: process && { ...process } }
+}
+
+export interface Holdings {
+  readonly clients: ReadonlyMap<number, ClientRecord>
+  readonly sessions: ReadonlyMap<number, SessionRecord>
 }

@@ -123,10 +123,13 @@ export class DaemonRun {
       path: disk.journalPath,
       ...ids,
       wallNow: () => machine.wallNow,
+      // So soon, and in so many turns, that other things happen meanwhile.
+      compaction: { minBytes: 1500, placesInATurn: 2 },
       events: {
         setAside: (_to, why) => trace(`the journal is set aside: ${why.slice(0, 60)}`),
         degraded: why => trace(`the journal is degraded: ${why.slice(0, 60)}`),
         healed: () => trace('the journal is healed'),
+        notCompacted: why => trace(`the journal is not made anew: ${why.slice(0, 60)}`),
       },
     })
     const signers = openTokenSigners(archive, ids, this.journal)

@@ -1,4 +1,4 @@
-import {
+import fs, {
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -9,14 +9,15 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { JournalDatabase } from '../../src/daemon/journal/database.ts'
 import type { Random } from './random.ts'
 
-export type Damage = 'removed' | 'garbage' | 'torn log' | 'flipped bytes'
+export type Damage = 'removed' | 'garbage' | 'torn' | 'flipped bytes'
 
-const SUFFIXES = ['', '-wal']
+/** The journal, and what is to take its place. */
+const SUFFIXES = ['', '.new']
 
 /** Where histories keep their files: in memory, where the machine has such a place. */
 const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
@@ -26,8 +27,8 @@ const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
  * copied as a `kill -9` left them: closing them in this process would tidy them up.
  */
 export class Disk {
-  /** Every write of the journal fails, after as many records as this. Null: they succeed. */
-  failsAfter: number | null = null
+  /** Every write of the journal fails, after as many bytes of it as this. Null: they succeed. */
+  bytesLeft: number | null = null
   /** Of the file that is in use now or will be at the next start. */
   damaged = false
   /** What the license file says. */
@@ -44,7 +45,7 @@ export class Disk {
   }
 
   get journalPath(): string {
-    return join(this.directory, 'journal.db')
+    return join(this.directory, 'sessions.journal')
   }
 
   get licensePath(): string {
@@ -73,8 +74,8 @@ export class Disk {
     if (!existsSync(path)) return
     if (kind === 'removed') for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true })
     else if (kind === 'garbage')
-      writeFileSync(path, 'This is not a database, but long enough to be one.'.repeat(90))
-    else if (kind === 'torn log') tear(`${path}-wal`, random)
+      writeFileSync(path, 'This is not a journal, but long enough to be one.'.repeat(90))
+    else if (kind === 'torn') tear(path, random)
     else flip(path, random)
   }
 
@@ -104,11 +105,6 @@ function flip(path: string, random: Random): void {
   writeFileSync(path, bytes)
 }
 
-/** What SQLite throws where the disk is full. */
-class DiskFull extends Error {
-  readonly code = 'SQLITE_FULL'
-}
-
 /** The disk whose faults the journal meets now: histories run one after another. */
 let inUse: Disk | null = null
 
@@ -116,18 +112,14 @@ export function useDisk(disk: Disk | null): void {
   inUse = disk
 }
 
-// The seam: the transaction of the real database, in which a write may fail. What was written of it is then
-// rolled back by SQLite itself.
-const { transaction } = JournalDatabase.prototype
-JournalDatabase.prototype.transaction = function (this: JournalDatabase, write: () => void): void {
-  const failsAfter = inUse?.failsAfter ?? null
-  if (failsAfter === null) {
-    transaction.call(this, write)
-    return
-  }
-  transaction.call(this, () => {
-    // Some of it is written, then all of it fails.
-    if (failsAfter > 0) write()
-    throw new DiskFull('database or disk is full')
-  })
-}
+// The seam: the call of Node.js by which the journal writes. It names a position, which nothing else in a history does.
+// Some of the bytes are written, then the disk is full.
+const { writeSync } = fs
+fs.writeSync = ((descriptor: number, bytes: Buffer, offset: number, length: number, position: number) => {
+  const bytesLeft = inUse?.bytesLeft ?? null
+  if (bytesLeft === null || typeof position !== 'number')
+    return writeSync(descriptor, bytes, offset, length, position)
+  if (bytesLeft > 0) writeSync(descriptor, bytes, offset, Math.min(bytesLeft, length - 1), position)
+  throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+}) as typeof fs.writeSync
+syncBuiltinESMExports()

@@ -25,7 +25,7 @@ export type Step = { readonly at: number } & (
       readonly damage: Damage | null
     }
   | { readonly act: 'stop daemon'; readonly drainMs: number; readonly startsInMs: number }
-  | { readonly act: 'disk'; readonly failsAfter: number; readonly ms: number }
+  | { readonly act: 'disk'; readonly bytesLeft: number; readonly ms: number }
   | { readonly act: 'move journal' }
   | { readonly act: 'license'; readonly file: number }
   | { readonly act: 'licensing server'; readonly file: number; readonly ms: number }
@@ -131,13 +131,13 @@ function stepOf(act: Act, at: number, random: Random): Step {
         'after the commit',
         'between the replies',
       ] as const)
-      const kinds = ['removed', 'garbage', 'torn log', 'flipped bytes'] as const
+      const kinds = ['removed', 'garbage', 'torn', 'flipped bytes'] as const
       return { at, act, point, startsInMs, damage: random.chance(0.2) ? random.pick(kinds) : null }
     }
     case 'stop daemon':
       return { at, act, drainMs: random.below(900), startsInMs }
     case 'disk':
-      return { at, act, failsAfter: random.below(2), ms }
+      return { at, act, bytesLeft: random.pick([0, 9, 60]), ms }
     case 'license':
       return { at, act, file: random.below(licenses.length) }
     case 'licensing server':

@@ -1,5 +1,6 @@
 import { Turn, type TurnOptions } from '../../src/daemon/gateway/turn.ts'
-import { Journal, type Journalled } from '../../src/daemon/journal/journal.ts'
+import { Journal } from '../../src/daemon/journal/journal.ts'
+import type { Journalled } from '../../src/daemon/journal/journal-file.ts'
 import {
   LicenseStore,
   type LicenseStoreOptions,
@@ -14,7 +15,7 @@ import type {
   ResumeDecision,
   SessionPolicy,
 } from '../../src/session/policy.ts'
-import type { SessionRecord } from '../../src/session/records.ts'
+import type { RecordSink, SessionRecord } from '../../src/session/records.ts'
 import type { TokenSigner } from '../../src/session/signed-token.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
 import { PLANTED_BUGS as COUNTER_BUGS } from '../session/planted-bugs.ts'
@@ -56,7 +57,20 @@ class HealsWithoutWriting extends Journal {
       hasChanges: state.hasChanges,
       writeChanges: sink => state.writeChanges(sink),
       changesWritten: () => state.changesWritten(),
-      writeAll: () => undefined,
+      writeHeld: () => null,
+      allWritten: () => state.allWritten(),
+    })
+  }
+}
+
+/** A journal that has grown is made anew without the last of the sessions. */
+class CopiesNotAll extends Journal {
+  override commit(state: Journalled): void {
+    super.commit({
+      hasChanges: state.hasChanges,
+      writeChanges: sink => state.writeChanges(sink),
+      changesWritten: () => state.changesWritten(),
+      writeHeld: (sink, place, count) => (place === 0 ? state.writeHeld(sink, place, count) : null),
       allWritten: () => state.allWritten(),
     })
   }
@@ -175,14 +189,15 @@ class ResumesWithoutTheClientCheck extends SessionCounter {
 function tokenInSlot(counter: SessionCounter, token: string): string {
   const slot = parseToken(token)?.slot
   let found = token
-  counter.writeAll({
+  const sink: RecordSink = {
     removeClient: () => undefined,
     putClient: () => undefined,
     removeSession: () => undefined,
     putSession: (at, _client, _application, _key, high, low) => {
       if (at === slot) found = formatToken(at, high, low)
     },
-  })
+  }
+  counter.writeHeld(sink, 0, Number.POSITIVE_INFINITY)
   return found
 }
 
@@ -228,6 +243,10 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'replies leave before the commit': { ...realParts, turn: options => new RepliesBeforeTheCommit(options) },
   'the commit of a turn is put off': { ...realParts, turn: options => new ForgetsToCommit(options) },
   'healing loses the records': { ...realParts, journal: options => new HealsWithoutWriting(options) },
+  'a journal that is made anew lacks sessions': {
+    ...realParts,
+    journal: options => new CopiesNotAll(options),
+  },
   'the journal never heals': { ...realParts, journal: options => new NeverHeals(options) },
   'a bad license replaces the good one': store(TakesAnyLicense),
   'nobody is told of a bad license': store(HidesTheRejection),

@@ -184,9 +184,9 @@ export class World {
         this.#startsInMs = step.startsInMs
         return this.#stop(step.drainMs)
       case 'disk':
-        this.disk.failsAfter = step.failsAfter
+        this.disk.bytesLeft = step.bytesLeft
         return this.scheduler.after(step.ms, () => {
-          this.disk.failsAfter = null
+          this.disk.bytesLeft = null
         })
       case 'move journal':
         if (this.daemon?.alive) this.disk.moveJournal()
@@ -281,7 +281,7 @@ export class World {
     const { scheduler, machine, disk } = this
     await scheduler.run(scheduler.now + 6600)
     this.#trace('-- all is well again')
-    disk.failsAfter = null
+    disk.bytesLeft = null
     machine.processesSeen = true
     machine.wallOffsetMs = 0
     this.#damage = null

@@ -45,7 +45,7 @@ export async function takeSample(
     residentBytes: daemon.memoryKib('VmRSS') * 1024,
     liveBytes: await liveBytes(daemon),
     openFiles: readdirSync(`/proc/${daemon.pid}/fd`).length,
-    journalBytes: sizeOf(site.journalFile) + sizeOf(`${site.journalFile}-wal`),
+    journalBytes: sizeOf(site.journalFile),
     ...quantiles,
   }
 }

@@ -67,7 +67,7 @@ export class Site {
   }
 
   get journalFile(): string {
-    return join(this.config.runtimeDirectory, 'journal.db')
+    return join(this.config.runtimeDirectory, 'sessions.journal')
   }
 
   get stateFile(): string {

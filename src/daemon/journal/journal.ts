@@ -1,19 +1,9 @@
-import { existsSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
-import type { RecordSink } from '../../session/records.ts'
-import { readIntoMemory } from '../memory-copy.ts'
+import { lockFile } from '../lock-file.ts'
 import { setFileAside } from '../set-aside.ts'
-import { classify, EMPTY_CONTENT, type JournalContent, JournalDatabase } from './database.ts'
-import { FileIdentity } from './file-identity.ts'
-
-/** The state that the journal records: the session counter. */
-export interface Journalled {
-  readonly hasChanges: boolean
-  writeChanges(sink: RecordSink): void
-  changesWritten(): void
-  writeAll(sink: RecordSink): void
-  allWritten(): void
-}
+import { EMPTY_CONTENT, type JournalContent, readJournal } from './content.ts'
+import { type Compaction, JournalFile, type Journalled } from './journal-file.ts'
 
 /** What the operator must hear of the journal. Each is told once, when it changes. */
 export interface JournalEvents {
@@ -22,6 +12,8 @@ export interface JournalEvents {
   /** It cannot be written: sessions are counted in memory only, until it heals. */
   degraded(why: string): void
   healed(): void
+  /** It is written, but could not be made shorter. */
+  notCompacted(why: string): void
 }
 
 export interface JournalOptions {
@@ -31,46 +23,38 @@ export interface JournalOptions {
   readonly instanceId: string
   readonly wallNow: () => number
   readonly events: JournalEvents
+  readonly compaction?: Compaction
 }
 
 /**
  * The crash record of held sessions. `commit` once a turn, before any reply of the turn leaves.
- * Two states: **ok** and **degraded** (it cannot be written). `commit` and `heal` alone change them; calls go
- * on in both.
+ * Two states: **ok** and **degraded** (it cannot be written). `commit`, `heal` and `abandon` alone change them; calls
+ * go on in both.
  */
 export class Journal {
   readonly #options: JournalOptions
-  #database: JournalDatabase | null = null
-  /** Of the file that is open, and of its log. */
-  #files: readonly FileIdentity[] = []
+  readonly #file: JournalFile
+  #unlock: (() => void) | null = null
   #content: JournalContent = EMPTY_CONTENT
-  /** False where there is a file of which not all is known: it must not be overwritten. */
-  #isRead = false
-  /** Why it must be set aside before it is written again, where that is so. */
-  #flaw = 'it could not be read when the daemon started'
-  #mustRewrite = false
-  #mustStamp = true
+  /** Why the file that is there must be kept for somebody to look at, where that is so. */
+  #flaw: string | null = null
+  /** Whether this run has a file of its own. */
+  #begun = false
   #degraded = false
   #era = 0
   #closed = false
 
-  /** Throws `daemon-already-running` where another process holds the file; no other trouble stops the start. */
+  /** Throws `daemon-already-running` where another process holds the journal; no other trouble stops the start. */
   constructor(options: JournalOptions) {
     this.#options = options
+    this.#file = new JournalFile(options.path, options.events.notCompacted, options.compaction)
     try {
-      this.#open()
+      this.#lock()
     } catch (error) {
-      if (classify(error) === 'locked') {
-        throw new Fault('daemon-already-running', `Another process holds the journal ${options.path}.`, {
-          hint: 'One daemon serves a machine. Look for the other one: systemctl status sessiond',
-          cause: error,
-        })
-      }
-      // A file that was opened by half is opened anew by `heal`, or it would lack the stamp of this boot.
-      this.#closeDatabase()
-      if (!this.#isRead) this.#readCopy()
+      if (error instanceof Fault) throw error
       this.#degrade(error)
     }
+    this.#read()
   }
 
   get degraded(): boolean {
@@ -92,21 +76,18 @@ export class Journal {
     this.#content = EMPTY_CONTENT
   }
 
-  /** Writes the changes in one transaction. While degraded it does nothing: `heal` writes everything. */
+  /** Writes the changes in one block, all of it or nothing. While degraded it does nothing: `heal` writes everything. */
   commit(state: Journalled): void {
     if (this.#degraded || this.#closed) return
-    if (!(state.hasChanges || this.#mustRewrite || this.#mustStamp)) return
+    if (this.#begun && !state.hasChanges) return
     try {
-      if (this.#mustRewrite) this.#rewrite(state)
-      else {
-        this.#database!.transaction(() => {
-          // Not before: a run whose start fails must not pass for the last one that held sessions.
-          if (this.#mustStamp) this.#stamp(this.#era)
-          state.writeChanges(this.#database!)
-        })
-        state.changesWritten()
-        this.#mustStamp = false
+      if (!this.#begun) {
+        // Not before: a run whose start fails must not pass for the last one that held sessions.
+        this.#replace(state, this.#era)
+        return
       }
+      this.#file.append(state)
+      state.changesWritten()
     } catch (error) {
       this.#degrade(error)
     }
@@ -116,129 +97,82 @@ export class Journal {
   heal(state: Journalled): void {
     if (!this.#degraded || this.#closed) return
     try {
-      if (this.#isLost()) this.#closeDatabase()
-      if (!this.#isRead) this.#setAside(this.#flaw)
-      if (this.#database === null) this.#open()
-      this.contentTaken()
-      this.#rewrite(state)
-    } catch (error) {
-      // Nothing new to tell: the operator knows that it is degraded. A fresh handle next time.
-      this.#closeDatabase()
-      // Damage may show only where something is written. No handle mends that; what is held is known here.
-      if (classify(error) === 'unusable') {
-        this.#isRead = false
-        this.#flaw = messageOf(error)
-      }
+      this.#lock()
+      this.#replace(state, this.#era + 1)
+    } catch {
+      // Nothing new to tell: the operator knows that it is degraded.
       return
     }
+    this.contentTaken()
     this.#degraded = false
     this.#options.events.healed()
   }
 
-  /** True where the file or its log is not what is open: somebody removed, replaced or cut it. */
+  /** True where the file is not what is written: somebody removed, replaced or cut it. */
   get lost(): boolean {
-    return !this.#degraded && this.#isLost()
+    return !this.#degraded && this.#file.isLost
   }
 
-  /** Declares the open file lost; the next `heal` makes a new one. */
+  /** Declares the file lost; the next `heal` makes a new one, and keeps what is there now. */
   abandon(): void {
-    this.#closeDatabase()
-    this.#isRead = false
+    this.#file.close()
+    this.#flaw = 'somebody else put it there'
     this.#degrade(new Error(`${this.#options.path} was removed or replaced`))
   }
 
   /** Ends the journal: from now on nothing is written. What it holds is for the next start. */
   close(): void {
     this.#closed = true
-    this.#closeDatabase()
+    this.#file.close()
+    this.#unlock?.()
+    this.#unlock = null
   }
 
-  #closeDatabase(): void {
-    const database = this.#database
-    this.#database = null
-    database?.close()
+  /** The lock is of a file of its own: the journal's is another one after each time that it is made anew. */
+  #lock(): void {
+    if (this.#unlock !== null) return
+    this.#unlock = lockFile(`${this.#options.path}.lock`)
+    if (this.#unlock !== null) return
+    throw new Fault('daemon-already-running', `Another process holds the journal ${this.#options.path}.`, {
+      hint: 'One daemon serves a machine. Look for the other one: systemctl status sessiond',
+    })
   }
 
-  #open(): void {
-    const { bootId } = this.#options
-    try {
-      this.#openFile()
-      this.#content = this.#database!.load(bootId)
-      if (this.#content.flaw !== null) throw new Fault('journal-damaged', this.#content.flaw)
-      this.#isRead = true
-    } catch (error) {
-      if (classify(error) !== 'unusable') throw error
-      this.#closeDatabase()
-      this.#setAside(messageOf(error))
-      this.#openFile()
-      this.#database!.load(bootId)
-      this.#mustRewrite = true
-    }
-  }
-
-  /** Where the disk cannot be written SQLite opens nothing, but what was granted must be counted. */
-  #readCopy(): void {
+  #read(): void {
     const { path, bootId } = this.#options
     try {
-      const bytes = readIntoMemory(path)
-      if (bytes !== null) this.#content = contentOf(bytes, bootId)
-      this.#isRead = this.#content.flaw === null
+      this.#content = readJournal(readFileSync(path), bootId)
+      this.#flaw = this.#content.flaw
     } catch (error) {
-      this.#content = { ...EMPTY_CONTENT, flaw: messageOf(error) }
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      this.#flaw = messageOf(error)
+      if (!(error instanceof Fault)) this.#degrade(error)
     }
   }
 
-  /** Moves away what is there, log and all. What was read of it is written anew. */
-  #setAside(why: string): void {
-    const { path, wallNow, events } = this.#options
-    // Something else than a file was put there by somebody, who may want it: it is waited for that it goes.
-    const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? true
-    if (!isFile) return
-    const isThere = existsSync(path)
-    const movedTo = setFileAside(path, wallNow())
-    if (isThere) events.setAside(movedTo, why)
-    this.#isRead = true
-  }
-
-  #isLost(): boolean {
-    return this.#files.some(file => file.isLost())
-  }
-
-  #openFile(): void {
-    const { path } = this.#options
-    this.#database = new JournalDatabase(path)
-    this.#files = [new FileIdentity(path), new FileIdentity(`${path}-wal`)]
-  }
-
-  #stamp(era: number): void {
-    this.#database!.stamp({ instanceId: this.#options.instanceId, era })
-  }
-
-  #rewrite(state: Journalled): void {
-    const database = this.#database!
-    const era = this.#era + 1
-    database.transaction(() => {
-      database.clear()
-      this.#stamp(era)
-      state.writeAll(database)
-    })
+  #replace(state: Journalled, era: number): void {
+    const { bootId: boot, instanceId } = this.#options
+    this.#file.replace({ boot, instanceId, era }, state, () => this.#setAside())
     state.allWritten()
     this.#era = era
-    this.#mustRewrite = false
-    this.#mustStamp = false
+    this.#begun = true
+  }
+
+  /** Moves away what is there, where it is more than what was read of it. */
+  #setAside(): void {
+    const { path, wallNow, events } = this.#options
+    const flaw = this.#flaw
+    if (flaw === null) return
+    const there = statSync(path, { throwIfNoEntry: false })
+    // Something else than a file was put there by somebody, who may want it: it is waited for that it goes.
+    if (there !== undefined && !there.isFile()) return
+    if (there !== undefined) events.setAside(setFileAside(path, wallNow()), flaw)
+    this.#flaw = null
   }
 
   #degrade(error: unknown): void {
+    if (this.#degraded) return
     this.#degraded = true
     this.#options.events.degraded(messageOf(error))
-  }
-}
-
-function contentOf(bytes: Buffer, bootId: string): JournalContent {
-  const copy = new JournalDatabase(bytes)
-  try {
-    return copy.load(bootId)
-  } finally {
-    copy.close()
   }
 }

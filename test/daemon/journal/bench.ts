@@ -20,6 +20,7 @@ export function openJournal(
     setAside: (movedTo, why) => heard.push(`set aside: ${movedTo}: ${why}`),
     degraded: why => heard.push(`degraded: ${why}`),
     healed: () => heard.push('healed'),
+    notCompacted: why => heard.push(`not compacted: ${why}`),
   }
   return { journal: new Journal({ path, bootId, instanceId, wallNow, events }), heard }
 }
