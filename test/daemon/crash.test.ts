@@ -1,8 +1,10 @@
 // What was acknowledged survives `kill -9`, at whatever moment it comes.
-import Database from 'better-sqlite3'
+import { appendFileSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { BlockEncoder } from '../../src/daemon/journal/encoder.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
 import { DaemonProcess, openClient } from '../support/daemon.ts'
+import { readJournalAlone } from '../support/journal-reader.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 import { Caller } from './caller.ts'
@@ -87,16 +89,15 @@ t.test('the comparison sees a session that is lost', async t => {
   const victim = [...caller.held.values()].at(0)!
   const ghost = caller.released.at(-1)!
 
-  const journal = new Database(site.journalFile)
   const { slot } = parseToken(victim)!
-  t.equal(journal.prepare('DELETE FROM sessions WHERE slot = ?').run(slot).changes, 1)
+  const { sessions } = readJournalAlone(readFileSync(site.journalFile))
+  const change = new BlockEncoder()
+  change.removeSession(slot)
   // And one that was released comes back to life, in a slot of its own.
   const { nonceHigh, nonceLow } = parseToken(ghost)!
-  const client = journal.prepare('SELECT number FROM clients').pluck().get()
-  journal
-    .prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)')
-    .run(GHOST_SLOT, client, 'default', 'ghost', nonceHigh, nonceLow, 0)
-  journal.close()
+  const { client } = sessions.get(slot)!
+  change.putSession(GHOST_SLOT, client, 'default', 'ghost', nonceHigh, nonceLow, 0)
+  appendFileSync(site.journalFile, change.finish())
   const revived = formatToken(GHOST_SLOT, nonceHigh, nonceLow)
   caller.released.push(revived)
 

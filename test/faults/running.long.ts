@@ -73,7 +73,7 @@ t.test(
       const client = await openClient(t, site.socket)
       await client.acquireAll(['a', 'b', 'c', 'd'])
       await first.kill()
-      const file = site.journalFile + (round % 2 === 0 ? '-wal' : '')
+      const file = site.journalFile
       const bytes = readFileSync(file)
       for (let place = 0; place < 20; place++)
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)

@@ -1,4 +1,5 @@
 import { Journal, type JournalEvents } from '../../../src/daemon/journal/journal.ts'
+import type { Compaction } from '../../../src/daemon/journal/journal-file.ts'
 import { createNonces } from '../../../src/daemon/nonces.ts'
 import { SessionCounter } from '../../../src/session/counter.ts'
 import { formatToken } from '../../../src/session/token.ts'
@@ -14,6 +15,7 @@ export function openJournal(
   bootId = 'boot-1',
   wallNow = Date.now,
   instanceId = 'run-1',
+  compaction?: Compaction,
 ): OpenedJournal {
   const heard: string[] = []
   const events: JournalEvents = {
@@ -22,7 +24,8 @@ export function openJournal(
     healed: () => heard.push('healed'),
     notCompacted: why => heard.push(`not compacted: ${why}`),
   }
-  return { journal: new Journal({ path, bootId, instanceId, wallNow, events }), heard }
+  const options = { path, bootId, instanceId, wallNow, events, ...(compaction && { compaction }) }
+  return { journal: new Journal(options), heard }
 }
 
 /** A counter without a bound to speak of, that a journal can follow. */
@@ -61,6 +64,9 @@ export function tokensIn({ content }: Journal): string[] {
 export function tokensAt(path: string, bootId = 'boot-1'): string[] {
   const { journal } = openJournal(path, bootId)
   const tokens = tokensIn(journal)
+  const counter = newCounter()
+  counter.restore(journal.content.clients, journal.content.sessions, 0)
+  journal.commit(counter)
   journal.close()
   return tokens
 }

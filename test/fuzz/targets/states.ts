@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StateStore } from '../../../src/daemon/state-store.ts'
 import { Fault } from '../../../src/errors.ts'
+import { mutateBytes } from '../mutate-bytes.ts'
+import type { Random } from '../random.ts'
 import { ensure, type Target } from '../target.ts'
-import { damage } from './journals.ts'
 
 const codes = new Set(['state-too-new', 'state-not-usable'])
 
@@ -61,4 +62,16 @@ function use(store: StateStore): void {
   ensure(store.read('license-time') === '1', 'What was written is not there.')
   store.acceptLicense('another', 9)
   ensure(store.latestLicense() === 'another', 'A license that was accepted is not there.')
+}
+
+/** Most of a page is empty: damage goes where something is. */
+function damage(good: Buffer, random: Random): Buffer {
+  const bytes = Buffer.from(good)
+  if (random.chance(20)) return mutateBytes(bytes, random)
+  for (let rounds = random.between(1, 6); rounds > 0; rounds--) {
+    let at = random.chance(40) ? random.below(110) : random.below(bytes.length)
+    while (at < bytes.length - 1 && bytes[at] === 0) at++
+    bytes[at] = random.chance(50) ? bytes[at]! ^ (1 << random.below(8)) : random.below(256)
+  }
+  return bytes
 }
