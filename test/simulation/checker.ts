@@ -125,8 +125,9 @@ export class Checker {
   ): void {
     const { key, application = owner.application } = params
     this.#noneEnded(changes, 'an acquire')
-    const existing = [...this.book.held.values()].find(held => held.owner === owner.name && held.key === key)
     const answer = acquireAnswer(reply)
+    const own = [...this.book.held.values()].filter(held => held.owner === owner.name && held.key === key)
+    const existing = own.find(held => !held.nameless || held.token === answer.token)
     if (existing !== undefined) {
       this.#noneAdded(changes, `the retry of ${nameOf(existing)}`)
       if (answer.token !== existing.token || answer.repeated !== true) {

@@ -16,6 +16,8 @@ export interface Known {
   readonly countedAt: number
   /** The name of the client that holds it. */
   owner: string
+  /** The journal may have lost whose it is: then its token proves it, and its key does not. */
+  nameless: boolean
   /** When its connection ended; null while it is held. */
   orphanedAt: number | null
   /** Of the owner when the connection ended. */
@@ -77,7 +79,7 @@ export class SessionBook {
 
   grant(token: string, key: string, application: string, owner: Owner): void {
     const held = { orphanedAt: null, process: owner.process, watched: owner.watched }
-    const told = { told: false, durable: false, ghost: false, formerly: [] }
+    const told = { told: false, durable: false, ghost: false, formerly: [], nameless: false }
     const grantedAt = this.#machine.monotonicNow
     this.held.set(token, {
       token,
@@ -110,6 +112,7 @@ export class SessionBook {
     if (session.process !== null) session.formerly.push(session.process)
     session.orphanedAt = null
     session.owner = owner.name
+    session.nameless = false
     session.process = owner.process
     session.watched = owner.watched
   }
@@ -187,20 +190,14 @@ export class SessionBook {
       this.#broughtBack(token, seen, damaged)
       return
     }
-    const isChanged = known.key !== seen.key || known.application !== seen.application
-    if (isChanged && damaged) {
-      // No record has a checksum: a flipped byte in one is read as it is.
-      this.lose(known)
-      this.#broughtBack(token, seen, damaged)
-      return
-    }
-    if (isChanged) {
+    if (known.key !== seen.key || known.application !== seen.application) {
       throw new Violation(LAWS.lose, `${nameOf(known)} came back as ${seen.key} of ${seen.application}`)
     }
     known.orphanedAt = this.startedAt
     if (!damaged) return
     known.durable = false
     known.watched = false
+    known.nameless = true
   }
 
   /** The book knows it as lost or ended, or not at all. */
@@ -218,7 +215,14 @@ export class SessionBook {
     }
     this.lost.delete(token)
     const { owner = `nobody ${token}`, process = null, grantedAt = this.startedAt } = was ?? {}
-    const more = { orphanedAt: this.startedAt, watched: false, told: false, durable: false, formerly: [] }
+    const more = {
+      orphanedAt: this.startedAt,
+      watched: false,
+      told: false,
+      durable: false,
+      formerly: [],
+      nameless: damaged,
+    }
     const ghost = lost === undefined
     this.held.set(token, {
       token,
