@@ -269,12 +269,13 @@ class Daemon implements RunningDaemon {
   }
 
   #status() {
-    const { version, journal, keeper, reactivator } = this.#parts
+    const { version, journal, state, keeper, reactivator } = this.#parts
     const facts = {
       version,
       instanceId: this.#instanceId,
       uptimeSeconds: Math.floor((monotonicNow() - this.#startedAt) / 1000),
       journalDegraded: journal.degraded,
+      stateDegraded: state.degraded,
       connections: this.#gateway.connections,
       reactivation: reactivator.view,
       usage: this.#observation.usage.state(monotonicNow()),

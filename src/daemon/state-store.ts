@@ -56,6 +56,8 @@ export class StateStore {
   #trail: AuditTrail
   /** Why `#db` is no more than a copy in memory, to which nothing is written; null where it is the file. */
   #whyCopy: unknown = null
+  /** Why something could not be written to the file; null where it could, or was written since. */
+  #whyUnwritten: Fault | null = null
 
   /**
    * Opens or makes the database. A damaged one is set aside. Faults: `state-too-new` where a newer program
@@ -90,9 +92,9 @@ export class StateStore {
     if (setAside !== null) this.record({ what: 'state.set-aside', detail: setAside }, wallNow)
   }
 
-  /** True where something that must be kept is not in the file. */
+  /** True where the file cannot be written, or something that must be kept is not in it. */
   get degraded(): boolean {
-    return this.#whyCopy !== null || this.#kept.size > 0
+    return this.#whyCopy !== null || this.#whyUnwritten !== null || this.#kept.size > 0
   }
 
   /** Writes what could not be written; call it every few seconds. True where that made a degraded one good again. */
@@ -143,8 +145,8 @@ export class StateStore {
   keep(name: string, value: string): void {
     try {
       this.write(name, value)
-    } catch (error) {
-      if (!this.degraded) this.#onDegraded?.(stateNotUsable(this.#path, (error as Fault).cause))
+    } catch {
+      // Told already, as the fault that made it degraded.
       this.#kept.set(name, value)
     }
   }
@@ -211,9 +213,12 @@ export class StateStore {
 
   /** From now on `db` is what is read and written, with what could not be written until now. */
   #moveTo(db: Database.Database): void {
+    const why = this.#whyUnwritten?.message ?? stateNotUsable(this.#path, this.#whyCopy).message
     try {
       db.transaction(() => {
         for (const [name, value] of this.#kept) put(db, name, value)
+        // Also the proof that something can be written: a full disk is found out by a commit alone.
+        new AuditTrail(db).append({ what: 'state.healed', actor: this.#actor, detail: { why } }, Date.now())
       }).immediate()
     } catch (error) {
       db.close()
@@ -223,6 +228,7 @@ export class StateStore {
     this.#db.close()
     this.#kept.clear()
     this.#whyCopy = null
+    this.#whyUnwritten = null
     this.#db = db
     this.#trail = new AuditTrail(db)
   }
@@ -230,7 +236,18 @@ export class StateStore {
   /** What is written to a copy would be lost, and nobody would know. */
   #writing<T>(act: () => T): T {
     if (this.#whyCopy !== null) throw stateNotUsable(this.#path, this.#whyCopy)
-    return this.#using(act)
+    try {
+      return this.#using(act)
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'state-not-usable') this.#notWritten(error)
+      throw error
+    }
+  }
+
+  #notWritten(why: Fault): void {
+    const isNew = !this.degraded
+    this.#whyUnwritten ??= why
+    if (isNew) this.#onDegraded?.(why)
   }
 
   /** What SQLite throws, as a fault that says where and what helps. */

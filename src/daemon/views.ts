@@ -10,6 +10,7 @@ export interface DaemonFacts {
   readonly instanceId: string
   readonly uptimeSeconds: number
   readonly journalDegraded: boolean
+  readonly stateDegraded: boolean
   readonly connections: number
   readonly reactivation: ResultOf<'status.get'>['reactivation']
   readonly usage: ResultOf<'status.get'>['usage']
@@ -32,6 +33,7 @@ export function statusView(
     uptimeSeconds: facts.uptimeSeconds,
     draining: counter.draining,
     journal: facts.journalDegraded ? 'degraded' : 'ok',
+    stateDatabase: facts.stateDegraded ? 'degraded' : 'ok',
     license: {
       state: lifecycle.state,
       message: lifecycle.message,

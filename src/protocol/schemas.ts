@@ -156,6 +156,7 @@ export const StatusResult = Type.Object(
     uptimeSeconds: count('Since the start of the daemon.'),
     draining: Type.Boolean(),
     journal: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]),
+    stateDatabase: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]),
     license: Type.Object(
       { state: LicenseState, message: Type.String(), demonstration: Type.Boolean() },
       closed,

@@ -154,7 +154,9 @@ t.test('a state directory without room stops neither the daemon, nor its start, 
   const next = await startHere(t, site)
   t.match(await next.logged('rules on'), { level: 'error', hint: /free space/ })
   t.match(next.daemon.statusLine, /license active; .*state degraded/)
-  await (await next.client()).acquireAll(['another'])
+  const other = await next.client()
+  await other.acquireAll(['another'])
+  t.match(await other.call('status.get'), { stateDatabase: 'degraded', journal: 'ok' })
   await next.stop()
 })
 

@@ -74,7 +74,6 @@ t.test('queries speak of metrics that docs/monitoring.md tells of, and of nearly
       'sessiond_application_grants_total',
       'sessiond_application_refusals_total',
       'sessiond_reactivation_owner',
-      'sessiond_state_degraded',
     ],
   )
 })

@@ -154,6 +154,12 @@ const stories: Story[] = [
     fires: [6],
   },
   {
+    alert: 'SessiondStateDegraded',
+    series: { sessiond_state_degraded: step(0, 5, 1) },
+    silent: [9],
+    fires: [10],
+  },
+  {
     alert: 'SessiondSessionsLeaking',
     series: {
       'sessiond_releases_total{cause="released"}': '0+100x120',
@@ -209,6 +215,7 @@ const health: Series = {
   sessiond_license_expiry_timestamp_seconds: '31536000x180',
   sessiond_reactivation_failures: '0x10 1x180',
   sessiond_journal_degraded: '0x180',
+  sessiond_state_degraded: '0x10 1x3 0x170',
   'sessiond_releases_total{cause="released"}': '0+60x180',
   'sessiond_releases_total{cause="orphan-timeout"}': '0+1x180',
   'sessiond_acquire_duration_seconds_bucket{le="0.001"}': '0+100x180',

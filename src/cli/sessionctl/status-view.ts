@@ -61,6 +61,7 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
 function daemonRemarks(status: Status, terminal: Terminal): string {
   const remarks = []
   if (status.journal === 'degraded') remarks.push('the journal cannot be written, see the log')
+  if (status.stateDatabase === 'degraded') remarks.push('the state database cannot be written, see the log')
   if (status.draining) remarks.push('stopping, grants nothing more')
   return remarks.map(remark => `, ${terminal.style('red', remark)}`).join('')
 }

@@ -39,11 +39,12 @@ export function topLines(
 }
 
 function headLine(
-  { license, version, uptimeSeconds, journal, draining }: Status,
+  { license, version, uptimeSeconds, journal, stateDatabase, draining }: Status,
   style: Terminal['style'],
 ): string {
   const remarks = [
     journal === 'degraded' ? style('red', 'journal degraded') : null,
+    stateDatabase === 'degraded' ? style('red', 'state degraded') : null,
     draining ? style('red', 'stopping') : null,
   ].filter(remark => remark !== null)
   const state = style(stateStyles[license.state], license.state)
@@ -119,6 +120,7 @@ export function eventsBetween(before: Status, after: Status): string[] {
   changed('limit', before.limit, after.limit)
   changed('usage', before.usage, after.usage)
   changed('journal', before.journal, after.journal)
+  changed('state database', before.stateDatabase, after.stateDatabase)
   changed('leaked', before.leaked, after.leaked)
   for (const [reason, count] of Object.entries(after.denied)) {
     const more = count - (before.denied[reason] ?? 0)

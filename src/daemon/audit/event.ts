@@ -15,6 +15,7 @@ export const auditEvents = [
   'config.reloaded',
   'session.released',
   'state.set-aside',
+  'state.healed',
   'audit.gap',
 ] as const
 

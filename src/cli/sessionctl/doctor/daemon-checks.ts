@@ -13,6 +13,7 @@ export function daemonFindings(status: Status, license: License, now: number): F
   return [
     versionFinding(status),
     journalFinding(status),
+    stateFinding(status),
     ...licenseFindings(license, now),
     useFinding(status),
   ]
@@ -33,6 +34,16 @@ function journalFinding({ journal }: Status): Finding {
     'journal',
     message,
     'Make room in runtimeDirectory: df -h /run; why: journalctl -u sessiond -p err',
+  )
+}
+
+function stateFinding({ stateDatabase }: Status): Finding {
+  // Not told by a daemon of before that is still to be restarted.
+  if (stateDatabase !== 'degraded') return ok('state-database', 'What must outlast a reboot is written.')
+  return failed(
+    'state-database',
+    'The state database cannot be written: calls go on by the license that was in force last, a new one is not taken.',
+    'Make room in stateDirectory: df -h /var/lib/sessiond; why: journalctl -u sessiond -p err',
   )
 }
 
