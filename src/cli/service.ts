@@ -9,6 +9,8 @@ import { type ExitCode, exitCode } from './exit-codes.ts'
 /** A daemon or server that runs in this process. */
 export interface Service<Config> {
   reload(config: Config): Promise<void>
+  /** Told when a configuration was not taken, whether it could not be read or `reload` refused it. */
+  reloadFailed?(why: unknown): void
   stop(reason: string): Promise<void>
   /** How it is, in one line, for whoever looks at the unit of systemd. */
   readonly statusLine?: string
@@ -53,7 +55,7 @@ export async function runService<Config extends Logging>(
   process.on('SIGHUP', () => {
     reloading = reloading.then(async () => {
       notices?.reloading()
-      await reload(load, log, next => service.reload(next))
+      await reload(load, log, service)
       notices?.reloaded()
     })
   })
@@ -100,13 +102,14 @@ function stopSignal(log: Logger): Promise<StopSignal> {
 async function reload<Config>(
   load: () => LoadedConfig<Config>,
   log: Logger,
-  apply: (next: Config) => Promise<void>,
+  service: Service<Config>,
 ): Promise<void> {
   try {
     const { config, warnings } = load()
     for (const warning of warnings) log.warn(warning)
-    await apply(config)
+    await service.reload(config)
   } catch (error) {
     log.error({ error }, `reload failed, everything stays as it was: ${messageOf(error)}`)
+    service.reloadFailed?.(error)
   }
 }

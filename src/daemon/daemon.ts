@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SessionCounter } from '../session/counter.ts'
 import { readAccessToken } from './access-token.ts'
-import { licenseStateEvent, releaseEvent } from './audit/daemon-events.ts'
+import { configRejectedEvent, licenseStateEvent, releaseEvent } from './audit/daemon-events.ts'
 import { monotonicNow, systemClocks } from './clocks.ts'
 import { changedKeys } from './config/changes.ts'
 import { type Config, operatorsSocketOf } from './config/schema.ts'
@@ -176,6 +176,10 @@ class Daemon implements RunningDaemon {
     this.#applyPolicy()
     this.#parts.audit.record({ what: 'config.reloaded', ...changed, detail: { needRestart: keys } })
     this.#log.info('The configuration was reloaded.')
+  }
+
+  reloadFailed(why: unknown): void {
+    this.#parts.audit.record(configRejectedEvent(why))
   }
 
   #readAccessToken({ tcp }: Config['listen']): void {

@@ -14,6 +14,8 @@ export interface RunningDaemon {
   readonly statusLine: string
   /** Takes a changed configuration, looks at trust and license anew. No session or connection is touched. */
   reload(config: Config): Promise<void>
+  /** Puts on record that a changed configuration was not taken. */
+  reloadFailed(why: unknown): void
   /** Grants nothing more, says so, closes all connections. Sessions stay in the journal for the next start. */
   stop(reason: string): Promise<void>
 }

@@ -2,13 +2,21 @@
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import Database from 'better-sqlite3'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { StateStore } from '../../src/daemon/state-store.ts'
 import { DaemonProcess, openAs, openClient, startHere } from '../support/daemon.ts'
 import { startTimeOf } from '../support/processes.ts'
 import { Site } from '../support/site.ts'
 import { until } from '../support/until.ts'
 
 const MAX_FILES = 64
+
+/** The audit trail of a daemon that has stopped. */
+function eventsOf(t: Test, stateFile: string) {
+  const state = new StateStore(stateFile, Date.now(), () => undefined)
+  t.teardown(() => state.close())
+  return state.audit(trail => trail.read(0, 1000))
+}
 
 t.test(
   'without a file descriptor left nobody is taken for dead, and it goes on when there are some',
@@ -57,6 +65,9 @@ t.test('a state database that another process locks does not stop the daemon fro
 
 t.test('SIGHUP brings what changed; what is wrong, or cannot change, changes nothing', async t => {
   const site = new Site(t)
+  const { stateFile } = site
+  site.config.listen.tcp.enabled = true
+  writeFileSync(site.config.listen.tcp.tokenFile, 'the-token-of-before', { mode: 0o600 })
   await site.license({ maxSessions: 10 })
   const daemon = await DaemonProcess.start(t, site)
   const client = await openClient(t, site.socket)
@@ -89,7 +100,23 @@ t.test('SIGHUP brings what changed; what is wrong, or cannot change, changes not
   writeFileSync(site.writeConfig(), 'sessions: { resumeWindow: 1 }\n')
   await reload('reload failed')
   t.match(await acquire('5'), { granted: true })
+
+  writeFileSync(site.config.listen.tcp.tokenFile, 'short')
+  site.writeConfig()
+  await reload('reload failed')
+  t.match(await acquire('6'), { granted: true })
   t.equal(await daemon.stop(), 0)
+  t.match(
+    eventsOf(t, stateFile).filter(({ what }) => what.startsWith('config.')),
+    [
+      { what: 'config.reloaded', after: { applications: { ivr: { max: 2 } } } },
+      { what: 'config.reloaded' },
+      { what: 'config.reloaded' },
+      { what: 'config.rejected', actor: { program: 'sessiond' }, detail: { message: /resumeWindow/ } },
+      { what: 'config.rejected', detail: { code: 'token-file-invalid' } },
+    ],
+    'all of it is on record',
+  )
 })
 
 t.test('a token file that is damaged leaves the whole configuration as it was', async t => {

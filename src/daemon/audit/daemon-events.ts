@@ -1,3 +1,4 @@
+import { Fault, messageOf } from '../../errors.ts'
 import type { AuditDraft } from './event.ts'
 
 interface LicenseState {
@@ -14,6 +15,12 @@ export function licenseStateEvent(before: LicenseState, after: LicenseState): Au
     after: state(after),
     detail: { message: after.message },
   }
+}
+
+/** A configuration that was not taken, neither in whole nor in part. */
+export function configRejectedEvent(why: unknown): AuditDraft {
+  const code = why instanceof Fault ? why.code : null
+  return { what: 'config.rejected', detail: { code, message: messageOf(why) } }
 }
 
 /** Shown as what it is: the daemon did it, because somebody on the operators' socket said to be that user. */

@@ -13,6 +13,7 @@ export const auditEvents = [
   'journal.degraded',
   'journal.healed',
   'config.reloaded',
+  'config.rejected',
   'session.released',
   'state.set-aside',
   'state.healed',
