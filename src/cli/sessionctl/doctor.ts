@@ -56,12 +56,13 @@ async function lookAtAll(
       ? ok('config', `${file ?? 'The defaults'} can be used.`)
       : warning('config', String(first), 'sessiond check-config')
   const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
+  // First, since to ask is what starts a daemon that systemd starts at the first connection.
+  const daemon = await askedFindings(socket)
   const checks = [
     ...installationChecks(config),
     ...licenseChecks(config, terminal),
-    finding('licensing-server', () => serverFinding(config)),
+    finding('licensing-server', () => serverFinding(config, terminal.environment)),
   ]
-  const daemon = await askedFindings(socket)
   return [configured, ...daemon, ...(await Promise.all(checks))]
 }
 

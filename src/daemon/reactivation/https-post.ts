@@ -66,7 +66,8 @@ export async function postJson(
   }
 }
 
-function connectionOptions(url: URL, settings: PostSettings): https.RequestOptions {
+/** How this machine reaches that address: its proxy and authorities. Faults: `ca-file-not-readable`, `proxy-not-supported`. */
+export function connectionOptions(url: URL, settings: PostSettings): https.RequestOptions {
   const { timeoutMs, caFile, environment } = settings
   // Plain HTTP goes to this very machine (a rule of the configuration), where no proxy belongs.
   if (url.protocol !== 'https:') return { agent: new http.Agent({ timeout: timeoutMs }) }
