@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TearDown } from '../support/site.ts'
+import { until } from '../support/until.ts'
 
 const script = join(import.meta.dirname, 'booted.sh')
 const project = join(import.meta.dirname, '../..')
@@ -103,6 +104,17 @@ export function install(booted: Booted): void {
   const [enable] = /systemctl enable.*$/m.exec(commands)!
   // What the daemon does when it is there is the matter of the tests; here only that it can be.
   booted.shell(`cd ${installed}\n${commands.replace(enable, enable.replace(' sessiond.service', ''))}`)
+}
+
+/** It answers its first client a moment before systemd has read that it is ready. */
+export async function isStarted(booted: Booted): Promise<void> {
+  const states: string[] = []
+  await until('systemd knows that it is ready', () => {
+    states.push(booted.show('sessiond', 'ActiveState'))
+    const state = states.at(-1)
+    if (state !== 'active' && state !== 'activating') throw new Error(`The unit went ${states.join(', ')}.`)
+    return state === 'active'
+  })
 }
 
 /** What the daemon in there says of itself. */

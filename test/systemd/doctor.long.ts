@@ -1,14 +1,14 @@
 // What `sessionctl doctor` finds out about units, under a real systemd.
 import t, { type Test } from 'tap'
 import { until } from '../support/until.ts'
-import { Booted, cannotBoot, install } from './booted.ts'
+import { Booted, cannotBoot, cannotBootTrixie, install } from './booted.ts'
 
 t.setTimeout(120_000)
 
 const sockets = ['sessiond.socket', 'sessiond-operations.socket']
 
-async function doctor(t: Test): Promise<void> {
-  const booted = new Booted(t)
+async function doctor(t: Test, system: 'own' | 'trixie'): Promise<void> {
+  const booted = new Booted(t, { system })
   const service = () => {
     const { findings } = JSON.parse(booted.attempt('sessionctl', 'doctor', '--json').stdout)
     return findings.find(({ check }: { check: string }) => check === 'service')
@@ -48,4 +48,7 @@ async function doctor(t: Test): Promise<void> {
   })
 }
 
-t.test('the doctor and the units', { skip: cannotBoot() }, doctor)
+t.test('the doctor and the units, under the systemd of this machine', { skip: cannotBoot() }, t =>
+  doctor(t, 'own'),
+)
+t.test('the doctor and the units, under systemd 257', { skip: cannotBootTrixie() }, t => doctor(t, 'trixie'))

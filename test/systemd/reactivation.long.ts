@@ -1,7 +1,7 @@
 // The timer of systemd reactivates against a licensing server that runs as a unit of its own.
 import t, { type Test } from 'tap'
 import { until } from '../support/until.ts'
-import { Booted, cannotBoot, install, installed, status } from './booted.ts'
+import { Booted, cannotBoot, cannotBootTrixie, install, installed, status } from './booted.ts'
 
 t.setTimeout(300_000)
 
@@ -26,8 +26,8 @@ function runVendor(booted: Booted): string {
   return (JSON.parse(said) as { installationKey: string }).installationKey
 }
 
-async function reactivation(t: Test): Promise<void> {
-  const booted = new Booted(t)
+async function reactivation(t: Test, system: 'own' | 'trixie'): Promise<void> {
+  const booted = new Booted(t, { system })
   install(booted)
   const key = runVendor(booted)
 
@@ -78,4 +78,9 @@ async function reactivation(t: Test): Promise<void> {
   })
 }
 
-t.test('reactivation by a timer, under a real systemd', { skip: cannotBoot() }, reactivation)
+t.test('reactivation by a timer, under the systemd of this machine', { skip: cannotBoot() }, t =>
+  reactivation(t, 'own'),
+)
+t.test('reactivation by a timer, under systemd 257', { skip: cannotBootTrixie() }, t =>
+  reactivation(t, 'trixie'),
+)

@@ -1,15 +1,19 @@
 // The units under a real systemd, as docs/systemd.md has them installed.
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { SessionClient } from '../../src/client/index.ts'
 import { until } from '../support/until.ts'
-import { Booted, cannotBoot, install, installed, status } from './booted.ts'
+import { Booted, cannotBoot, cannotBootTrixie, install, installed, isStarted, status } from './booted.ts'
 import { knocking } from './knocking.ts'
 
 t.setTimeout(300_000)
 
 const socket = '/run/sessiond/sessiond.sock'
 const licenseFile = '/var/lib/sessiond/license.jws'
+
+/** As docs/systemd.md has it for systemd 253 and newer. */
+const document = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8')
+const [, notifyReload] = /^`(install .*notify-reload\.conf .*)`\.$/m.exec(document)!
 
 /** Issues a license for the machine in there; gives its text. */
 function issue(booted: Booted, sessions: number): string {
@@ -49,14 +53,15 @@ async function backWithSessions(booted: Booted, before: string, sessions: number
       !['0', before].includes(booted.show('sessiond', 'MainPID')),
     30_000,
   )
-  await until('all sessions are resumed', () => {
+  const resumed = () => {
     const { inUse, orphaned } = status(booted)
     return inUse === sessions && orphaned === 0
-  })
+  }
+  await until('all sessions are resumed', resumed, 30_000)
 }
 
-async function units(t: Test): Promise<void> {
-  const booted = new Booted(t)
+async function units(t: Test, system: 'own' | 'trixie'): Promise<void> {
+  const booted = new Booted(t, { system })
   install(booted)
 
   await t.test('systemd finds no fault in the units', async t => {
@@ -90,7 +95,7 @@ async function units(t: Test): Promise<void> {
     t.equal(mode, 'sessiond:sessiond 660')
     const shown = status(booted)
     t.match(shown, { license: { state: 'unlicensed' }, reactivation: { owner: 'off' } })
-    t.equal(booted.show('sessiond', 'ActiveState'), 'active')
+    await isStarted(booted)
     t.equal(booted.run('stat', '-c', '%U:%G %a', socket), mode, 'the daemon leaves it as it is')
     t.equal(booted.show('sessiond', 'StatusText'), '0 of 0 sessions in use; license unlicensed')
     const environment = booted.shell(
@@ -167,6 +172,23 @@ async function units(t: Test): Promise<void> {
     t.match(status(booted), { inUse: 4, orphaned: 0 })
   })
 
+  if (system === 'trixie') {
+    await t.test('with its drop-in, systemctl comes back when the reload is done', async t => {
+      const before = booted.show('sessiond', 'MainPID')
+      const reloads = () => booted.log('sessiond').split('was reloaded').length
+      booted.shell(`cd ${installed} && ${notifyReload} && systemctl daemon-reload`)
+      t.equal(booted.show('sessiond', 'Type'), 'notify-reload')
+      for (let time = 0; time < 3; time++) {
+        const count = reloads()
+        booted.run('systemctl', 'reload', 'sessiond')
+        t.equal(booted.show('sessiond', 'ActiveState'), 'active')
+        t.ok(reloads() > count)
+      }
+      t.equal(booted.show('sessiond', 'MainPID'), before)
+      t.match(status(booted), { inUse: 4, orphaned: 0 })
+    })
+  }
+
   await t.test('a new license raises the limit, a bad one changes nothing and is told', async t => {
     const better = issue(booted, 20)
     const at = performance.now()
@@ -208,7 +230,7 @@ async function units(t: Test): Promise<void> {
         const more = { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'Sec-WebSocket-Protocol': 'sessiond.v1' }
         const token = require('node:fs').readFileSync('/etc/sessiond/token', 'utf8').trim()
         const end = ({ statusCode }) => { console.log(statusCode); process.exit() }
-        request({ port: 7788, headers: { ...upgrade, ...more, ${headers} } }).on('response', end).on('upgrade', end).end()"`)
+        request({ host: '127.0.0.1', port: 7788, headers: { ...upgrade, ...more, ${headers} } }).on('response', end).on('upgrade', end).end()"`)
     t.equal(knock("Authorization: 'Bearer ' + token"), '101')
     t.equal(knock("Authorization: 'Bearer of another'"), '401')
   })
@@ -238,4 +260,5 @@ function readdirUnits(booted: Booted): string[] {
   return list.split('\n').map(name => `/usr/lib/systemd/system/${name}`)
 }
 
-t.test('the units, under a real systemd', { skip: cannotBoot() }, units)
+t.test('the units, under the systemd of this machine', { skip: cannotBoot() }, t => units(t, 'own'))
+t.test('the units, under systemd 257', { skip: cannotBootTrixie() }, t => units(t, 'trixie'))

@@ -12,7 +12,8 @@ type OperatorMethod = (typeof OPERATOR_METHODS)[number]
 /** As JSON leaves out what is undefined. */
 type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined }
 
-const ANSWER_WITHIN_MS = 10_000
+/** As for every question of a person: see ask-daemon.ts. */
+const ANSWER_WITHIN_MS = 20_000
 
 /** The operators' socket: `--socket`, else as the configuration says that is found. */
 export function findOperatorsSocket(args: DaemonArgs, terminal: Terminal): string {

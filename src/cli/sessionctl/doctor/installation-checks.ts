@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, statfsSync, statSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Config, operatorsSocketOf } from '../../../daemon/config/schema.ts'
 import { groupName } from '../../user-names.ts'
@@ -7,6 +8,10 @@ import { type Finding, failed, finding, ok, skipped, warning } from './finding.t
 
 const MIB = 1_048_576
 const SYSTEMCTL_TIMEOUT_MS = 5000
+
+/** It serves clients before it has told systemd that it is ready. */
+const STARTS_WITHIN_MS = 5000
+const LOOK_EVERY_MS = 100
 
 /** Everything that lies on this machine, and needs no daemon to be looked at. */
 export function installationChecks(config: Config): Promise<Finding>[] {
@@ -24,16 +29,9 @@ export function installationChecks(config: Config): Promise<Finding>[] {
 
 async function serviceFinding(): Promise<Finding> {
   if (!existsSync('/run/systemd/system')) return skipped('service', 'systemd does not run here.')
-  const properties = await promisify(execFile)(
-    'systemctl',
-    ['show', 'sessiond.service', '--property=LoadState,ActiveState,SubState,UnitFileState,NRestarts'],
-    { timeout: SYSTEMCTL_TIMEOUT_MS },
-  )
-  const unit = Object.fromEntries(
-    properties.stdout.split('\n').map(line => line.split('=') as [string, string]),
-  )
+  const unit = await startedUnit()
   if (unit['LoadState'] === 'not-found') return skipped('service', 'There is no unit sessiond.service.')
-  if (unit['ActiveState'] !== 'active') {
+  if (unit['ActiveState'] !== 'active' && unit['ActiveState'] !== 'reloading') {
     const message = `The unit is ${unit['ActiveState']} (${unit['SubState']}).`
     return failed(
       'service',
@@ -53,6 +51,28 @@ async function serviceFinding(): Promise<Finding> {
     return warning('service', 'It runs, but not after the next boot.', 'sudo systemctl enable sessiond')
   }
   return ok('service', 'The unit is active.')
+}
+
+type Properties = Readonly<Record<string, string>>
+
+/** What systemd knows of the unit, once it is no longer about to start. */
+async function startedUnit(): Promise<Properties> {
+  const end = performance.now() + STARTS_WITHIN_MS
+  for (;;) {
+    const unit = await unitProperties()
+    const isStarting = unit['ActiveState'] === 'activating' && unit['SubState'] !== 'auto-restart'
+    if (!isStarting || performance.now() > end) return unit
+    await setTimeout(LOOK_EVERY_MS)
+  }
+}
+
+async function unitProperties(): Promise<Properties> {
+  const { stdout } = await promisify(execFile)(
+    'systemctl',
+    ['show', 'sessiond.service', '--property=LoadState,ActiveState,SubState,UnitFileState,NRestarts'],
+    { timeout: SYSTEMCTL_TIMEOUT_MS },
+  )
+  return Object.fromEntries(stdout.split('\n').map(line => line.split('=') as [string, string]))
 }
 
 /** A socket of systemd may have another mode than the configuration says, so only what is unsafe or dead counts. */
