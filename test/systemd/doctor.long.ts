@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { until } from '../support/until.ts'
 import { Booted, cannotBoot, cannotBootTrixie, install } from './booted.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const sockets = ['sessiond.socket', 'sessiond-operations.socket']
 

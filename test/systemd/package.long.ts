@@ -9,7 +9,7 @@ import { Booted, cannotBoot, cannotBootTrixie, isStarted, status } from './boote
 import { knocking } from './knocking.ts'
 import { buildPackages } from './packages.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const socket = '/run/sessiond/sessiond.sock'
 const packages = mkdtempSync(join(tmpdir(), 'sessiond-packages-'))
