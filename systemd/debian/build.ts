@@ -121,6 +121,10 @@ function layOut(one: DebianPackage, build: Build, root: string): void {
     const section = name.slice(name.lastIndexOf('.') + 1)
     put(`/usr/share/man/man${section}/${name}.gz`, compress(pages[name]!))
   }
+  put(
+    `/usr/share/lintian/overrides/${one.name}`,
+    readFileSync(join(import.meta.dirname, 'lintian-overrides')),
+  )
   put(`/usr/share/doc/${one.name}/copyright`, copyrightOf(project))
   put(`/usr/share/doc/${one.name}/changelog.gz`, compress(changelogOf(one, build)))
   put(`/usr/share/doc/${one.name}/CHANGELOG.md.gz`, compress(readFileSync(join(project, 'CHANGELOG.md'))))

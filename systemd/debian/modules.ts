@@ -1,10 +1,11 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 
 /** For people and compilers, not for the program. */
 const LEFT_OUT =
   /\.(map|md|html|sh|markdown|ts|mts|cts|gypi?|patch|yml|flow)$|^\.|^(test|tests|__tests__|docs|scripts|integration|tools|benchmarks?|examples?|man)$/
+const SHEBANG = Buffer.from('#!')
 /** Of better-sqlite3: its sources, and builds for other machines. */
 const SOURCES = /^(deps|src)$/
 
@@ -58,6 +59,15 @@ function folderOf(nodeModules: string, project: string, name: string): string | 
   return null
 }
 
+/** A command line of its own, which nothing here runs. */
+function isProgram(source: string): boolean {
+  return (
+    /\.[cm]?js$/.test(source) &&
+    statSync(source).isFile() &&
+    readFileSync(source).subarray(0, 2).equals(SHEBANG)
+  )
+}
+
 function copyPackage(from: string, to: string): void {
   const build = `linux-${process.arch}`
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -68,7 +78,7 @@ function copyPackage(from: string, to: string): void {
       filter: source => {
         const name = basename(source)
         if (basename(dirname(source)) === 'prebuilds') return name === `${build}.node`
-        return !LEFT_OUT.test(name)
+        return !LEFT_OUT.test(name) && !isProgram(source)
       },
     })
   }
