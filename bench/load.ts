@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { runRedisBenchmark } from './redis-benchmark.ts'
 import { LOAD_CORE, type Server } from './servers.ts'
 
 /** What the generator is to do; see load.c. */
@@ -15,17 +16,20 @@ export interface Load {
   readonly rate: number
   /** Applications that the calls name in turns; they name none where it is left out. */
   readonly applications?: number
+  /** By the load generator that comes with Redis, which knows no 99.9th percentile. Default: ours. */
+  readonly generator?: 'redis-benchmark'
 }
 
-/** What one run measured. Latencies in microseconds, of a frame in the closed loop, of an acquire in the open. */
-export interface Measurement {
+/** What a generator measured. Latencies in microseconds, of a frame in the closed loop, of an acquire in the open. */
+export interface Latencies {
   readonly opsPerSecond: number
   readonly p50: number
   readonly p99: number
   readonly p999: number
   readonly max: number
-  readonly granted: number
-  readonly denied: number
+}
+
+export interface Measurement extends Latencies {
   /** User and system time of the server for each operation, warm-up included. */
   readonly cpuMicros: number
   readonly rssMiB: number
@@ -46,19 +50,31 @@ export async function runLoad(
   load: Load,
   time: { seconds: number; warmupSeconds: number },
 ): Promise<Measurement> {
+  const before = cpuTicks(server.pid)
+  const result =
+    load.generator === 'redis-benchmark'
+      ? await runRedisBenchmark(server, load, time.seconds + time.warmupSeconds)
+      : await runOurs(generator, server, load, time)
+  const ticks = cpuTicks(server.pid) - before
+  const operations = result.opsPerSecond * (time.seconds + time.warmupSeconds)
+  return { ...result, cpuMicros: (ticks * TICK_MICROS) / operations, rssMiB: rssMiB(server.pid) }
+}
+
+async function runOurs(
+  generator: string,
+  server: Server,
+  load: Load,
+  time: { seconds: number; warmupSeconds: number },
+): Promise<Latencies> {
   const { connections, depth, batch, rate, applications = 0 } = load
   const { seconds, warmupSeconds } = time
   const numbers = [connections, depth, batch, seconds, warmupSeconds, rate, applications].map(String)
-  const before = cpuTicks(server.pid)
   const { stdout } = await promisify(execFile)(
     'taskset',
     ['-c', LOAD_CORE, generator, server.socket, server.protocol, ...numbers],
     { env: { ...process.env, ...server.environment } },
   )
-  const ticks = cpuTicks(server.pid) - before
-  const result = JSON.parse(stdout) as Omit<Measurement, 'cpuMicros' | 'rssMiB'>
-  const operations = result.opsPerSecond * (time.seconds + time.warmupSeconds)
-  return { ...result, cpuMicros: (ticks * TICK_MICROS) / operations, rssMiB: rssMiB(server.pid) }
+  return JSON.parse(stdout) as Latencies
 }
 
 function cpuTicks(pid: number): number {

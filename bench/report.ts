@@ -97,6 +97,7 @@ export function tableOf(rows: readonly Row[]): string {
 }
 
 function whole(value: number): string {
+  if (Number.isNaN(value)) return '–'
   return Math.round(value).toLocaleString('en-US')
 }
 

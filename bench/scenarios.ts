@@ -49,6 +49,11 @@ const everybody: readonly Peer[] = [
   { server: 'redis-aof' },
   sessiond,
 ]
+const redisByItsOwn: Peer = {
+  name: 'redis-aof, by redis-benchmark',
+  server: 'redis-aof',
+  load: { ...closed(100, 1), generator: 'redis-benchmark' },
+}
 /** Sources beside sources, so that it is not the bundle that makes the difference. */
 const priceOfJournal = (connections: number, depth: number): Scenario => ({
   name: `${connections} × ${depth}, price of the journal`,
@@ -76,7 +81,7 @@ const batches = (length: number): Scenario => ({
 export const SCENARIOS: readonly Scenario[] = [
   { name: '1 × 1', load: closed(1, 1), peers: everybody },
   { name: '10 × 1', load: closed(10, 1), peers: echoes },
-  { name: '100 × 1', load: closed(100, 1), peers: everybody },
+  { name: '100 × 1', load: closed(100, 1), peers: [...everybody.slice(0, -1), redisByItsOwn, sessiond] },
   { name: '1000 × 1', load: closed(1000, 1), peers: echoes },
   { name: '10 × 32', load: closed(10, 32), peers: everybody },
   { name: '100 × 32', load: closed(100, 32), peers: everybody },

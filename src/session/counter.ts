@@ -256,7 +256,9 @@ export class SessionCounter {
   }
 
   #end(slot: number, cause: ReleaseCause): void {
-    if (this.#holdings.isEarlier(slot)) this.#adoptions.ended(this.#holdings.tokenOf(slot))
+    // A process may be dead of which the journal could not be told that a later one took its sessions over.
+    if (cause !== 'dead-process' && this.#holdings.isEarlier(slot))
+      this.#adoptions.ended(this.#holdings.tokenOf(slot))
     this.#holdings.end(slot)
     this.totals.ended[cause]++
   }

@@ -452,6 +452,20 @@ t.test('sessions that were granted while the journal could not be written', asyn
     t.match(daemon.resume(daemon.connect(), plain, 'nonsense'), { resumed: 0, unknown: [plain, 'nonsense'] })
   })
 
+  t.test('also one that was counted off for the dead process that the journal named', async t => {
+    const daemon = new Daemon()
+    const dead = { pid: 7, startTime: 1 }
+    const client = daemon.connect('ivr-7', dead)
+    const token = daemon.grant(client, 'a')
+    daemon.commit()
+    // Another process takes it over while the journal cannot be written, and gets a token that proves it.
+    const sealed = signToken(token, daemon.counter.sessionOf(token)!, signer)
+    daemon.crash(signer)
+    t.equal(daemon.counter.releaseDead(dead), 1)
+    t.match(daemon.resume(daemon.connect('ivr-7'), sealed), { resumed: 1, unknown: [] })
+    t.equal(daemon.counter.inUse, 1)
+  })
+
   t.test('a second call with the same key is not mistaken for the first', async t => {
     const daemon = new Daemon()
     const tokens = [lost(daemon, 'a'), lost(daemon, 'a')]

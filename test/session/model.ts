@@ -37,8 +37,11 @@ export class Model {
   readonly adopted = new Map<string, string>()
   /** Sessions of earlier runs, as the journal told of them. */
   readonly restored = new Set<ModelSession>()
-  /** Plain tokens of all that the journal told of: what has ended of these was not lost, and does not come back. */
-  readonly earlier: ReadonlySet<string>
+  /**
+   * Plain tokens of all that the journal told of: what has ended of these was not lost, and does not come back; unless its
+   * process was found dead, of which the journal may not know that another took its sessions over.
+   */
+  readonly earlier: Set<string>
   readonly adoptUntil: number
   granted = 0
   peak: number
@@ -173,6 +176,7 @@ export class Model {
   end(session: ModelSession, cause: ReleaseCause): void {
     this.sessions.delete(session.token)
     this.ended[cause]++
+    if (cause === 'dead-process') this.earlier.delete(session.token)
     if (this.withKey(session.client, session.key).length === 0) session.client.twins.delete(session.key)
   }
 

@@ -61,6 +61,20 @@ t.test('the journal hears of what changed, and of nothing twice', async t => {
   t.strictSame(changesOf(table), { put: [], removed: [a] })
 })
 
+t.test('that a slot is of an earlier run stays known while it is held, whatever the journal is told', t => {
+  const table = new SlotTable()
+  for (const slot of [0, 1]) table.restore(slot, emptyList())
+  table.move(0, emptyList(), true)
+  t.strictSame([table.isEarlier(0), table.isRestored(0), table.isRestored(1)], [true, false, true])
+  table.changesWritten()
+  t.equal(table.isEarlier(0), true)
+  table.journalReplaced()
+  t.strictSame([table.isEarlier(0), table.isEarlier(1), table.isRestored(1)], [true, true, true])
+  table.free(0)
+  t.equal(table.isEarlier(0), false)
+  t.end()
+})
+
 t.test('restored slots keep their places, and the gaps are used first', async t => {
   const table = new SlotTable()
   const list = emptyList()

@@ -108,10 +108,13 @@ export class Caller implements CorePort {
   }
 
   /** The process is killed; the kernel closes its socket. */
-  kill(): void {
+  /** Gives when the daemon has heard all that it had to say. */
+  kill(): number {
     this.alive = false
-    this.#wire?.clientLeaves()
+    const wire = this.#wire
+    wire?.clientLeaves()
     this.#wire = null
+    return wire?.heardAt ?? 0
   }
 
   close(keepSessions: boolean): Promise<void> {

@@ -191,7 +191,8 @@ export class Checker {
 
   #resumed(owner: Owner, shown: readonly string[], answer: ResumeAnswer, { added, removed }: Changes): void {
     for (const session of removed) {
-      if (!session.ghost) throw new Violation(LAWS.keep, `a resume ended ${nameOf(session)}`)
+      if (!session.ghost && !session.revived)
+        throw new Violation(LAWS.keep, `a resume ended ${nameOf(session)}`)
       this.book.end(session, 'ghost')
     }
     for (const text of shown) {

@@ -31,7 +31,9 @@ export interface Known {
   /** The journal must have it: it was told by a plain token, or the journal was written anew since. */
   durable: boolean
   /** It was ended, but the journal could not be told; a restart brought it back for a while. */
-  readonly ghost: boolean
+  ghost: boolean
+  /** A run before did not count it; meanwhile somebody else may have had its slot. */
+  revived: boolean
 }
 
 /** The end of a session. `durable` where the journal must know it. */
@@ -79,7 +81,7 @@ export class SessionBook {
 
   grant(token: string, key: string, application: string, owner: Owner): void {
     const held = { orphanedAt: null, process: owner.process, watched: owner.watched }
-    const told = { told: false, durable: false, ghost: false, formerly: [], nameless: false }
+    const told = { told: false, durable: false, ghost: false, formerly: [], nameless: false, revived: false }
     const grantedAt = this.#machine.monotonicNow
     this.held.set(token, {
       token,
@@ -96,7 +98,8 @@ export class SessionBook {
   /** A lost session is counted again, under a new token. */
   adopt(lost: Known, token: string, owner: Owner): void {
     this.lost.delete(lost.token)
-    this.ended.set(lost.token, { session: lost, cause: 'adopted', durable: true })
+    // The journal may have it under this token still: it was counted off, and proves itself.
+    this.#note({ session: lost, cause: 'adopted', durable: false })
     const told = { told: false, durable: false }
     this.held.set(token, { ...lost, token, countedAt: this.#machine.monotonicNow, ...told })
     this.resume(this.held.get(token)!, owner)
@@ -105,7 +108,8 @@ export class SessionBook {
   /** What a crash took: a session, or the end of one, which its signed token knows nothing of. */
   lostOrForgotten(token: string): Known | undefined {
     const ended = this.ended.get(token)
-    return this.lost.get(token) ?? (ended?.durable === false ? ended.session : undefined)
+    const isForgotten = ended?.durable === false && ended.cause !== 'adopted'
+    return this.lost.get(token) ?? (isForgotten ? ended.session : undefined)
   }
 
   resume(session: Known, owner: Owner): void {
@@ -113,6 +117,9 @@ export class SessionBook {
     session.orphanedAt = null
     session.owner = owner.name
     session.nameless = false
+    // Whatever it was, somebody holds it now.
+    session.ghost = false
+    session.revived = false
     session.process = owner.process
     session.watched = owner.watched
   }
@@ -126,8 +133,11 @@ export class SessionBook {
 
   end(session: Known, cause: string): void {
     this.held.delete(session.token)
-    const ended = { session, cause, durable: false }
-    this.ended.set(session.token, ended)
+    this.#note({ session, cause, durable: false })
+  }
+
+  #note(ended: Ended): void {
+    this.ended.set(ended.session.token, ended)
     this.#untold.push(ended)
   }
 
@@ -224,6 +234,7 @@ export class SessionBook {
       nameless: damaged,
     }
     const ghost = lost === undefined
+    const revived = !ghost
     this.held.set(token, {
       token,
       key,
@@ -234,6 +245,7 @@ export class SessionBook {
       process,
       ...more,
       ghost,
+      revived,
     })
   }
 }

@@ -5,20 +5,14 @@ import { PLANTED_BUGS } from './planted-bugs.ts'
 import { shrink, stepsOf } from './shrink.ts'
 import { simulate } from './simulate.ts'
 
-const FIRST = 1400
-const SEEDS = 60
-/** A loaded machine gets through fewer of them: it is given so long, and no less than so many. */
-const MAX_MS = 4000
-const MIN_SEEDS = 20
+const SEEDS = 1000
 /** Seeds that broke a law once. */
-const MENDED = [20451, 20773, 21114, 22206]
+const MENDED = [8410, 11787, 20451, 20773, 21114, 22206, 101525, 102265, 103445, 117568, 119232]
 
 t.setTimeout(120_000)
 
-t.test('many histories keep every law', async t => {
-  const until = performance.now() + MAX_MS
-  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-    if (seed >= FIRST + MIN_SEEDS && performance.now() > until) return
+t.test(`${SEEDS} histories keep every law`, async t => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
     const { failure } = await simulate(seed)
     if (failure !== null) t.fail(`${failure.message}. Look at it: npm run simulate -- --seed ${seed} --trace`)
   }

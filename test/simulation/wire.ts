@@ -73,6 +73,11 @@ export class Wire {
     this.#pass('daemon', () => this.#tellDaemon(code, ''))
   }
 
+  /** When the daemon has heard all that was sent to it. */
+  get heardAt(): number {
+    return this.#lastToDaemon
+  }
+
   /** The kernel gives a half-open connection up at last. */
   giveUp(): void {
     this.#tellDaemon(BROKEN, '')

@@ -8,6 +8,7 @@ import type { EndedSession } from '../../session/policy.ts'
 import { Connection, type LateReply, type PendingFrame, type TokenSealer } from './connection.ts'
 import type { Door } from './handshake.ts'
 import { createListener } from './listener.ts'
+import { readPlainFrames } from './plain-frames.ts'
 import { type RequestContext, Requests } from './requests.ts'
 import { Turn } from './turn.ts'
 
@@ -161,7 +162,12 @@ export class Gateway {
     const connection = new Connection(ws, socket, { local, isOperator, authenticated, seal })
     this.#connections.add(connection)
     if (isOperator) this.#operators++
-    ws.on('message', (data, isBinary) => this.#receive(connection, data as Buffer, isBinary))
+    ws.on('message', (data, isBinary) => {
+      if (isBinary) this.#refuseBinary(connection)
+      else this.#receive(connection, String(data), (data as Buffer).length)
+    })
+    const { maxFrameBytes } = this.#options.bounds()
+    readPlainFrames(ws, socket, maxFrameBytes, (text, length) => this.#receive(connection, text, length))
     ws.on('close', () => this.#closed(connection))
     ws.on('error', error =>
       this.#options.events.connectionClosed((error as { code?: string }).code ?? 'error', label(connection)),
@@ -179,17 +185,19 @@ export class Gateway {
     }, authenticationTimeoutMs)
   }
 
-  #receive(connection: Connection, data: Buffer, isBinary: boolean): void {
+  #refuseBinary(connection: Connection): void {
+    if (!connection.open) return
+    this.#turn.begin()
+    this.#turn.finish()
+    connection.shut(1003, 'text frames only')
+  }
+
+  #receive(connection: Connection, text: string, length: number): void {
     if (!connection.open) return
     connection.alive = true
     const now = this.#turn.begin()
-    if (isBinary) {
-      this.#turn.finish()
-      connection.shut(1003, 'text frames only')
-      return
-    }
     try {
-      const frame = this.#answer(connection, data, now)
+      const frame = this.#answer(connection, text, length, now)
       if (frame !== null) this.#say(connection, frame)
     } catch (error) {
       this.#options.events.fault(error)
@@ -197,13 +205,13 @@ export class Gateway {
     }
   }
 
-  #answer(connection: Connection, data: Buffer, now: number): PendingFrame | null {
+  #answer(connection: Connection, text: string, length: number, now: number): PendingFrame | null {
     const { maxFrameBytes, maxBatchLength } = this.#options.bounds()
-    if (data.length > maxFrameBytes) {
-      const message = `The frame has ${data.length} bytes; at most ${maxFrameBytes} are allowed. Nothing in it was read.`
+    if (length > maxFrameBytes) {
+      const message = `The frame has ${length} bytes; at most ${maxFrameBytes} are allowed. Nothing in it was read.`
       return encodeFailure(null, 'frame-too-large', message)
     }
-    const incoming = parseFrame(data.toString(), maxBatchLength)
+    const incoming = parseFrame(text, maxBatchLength)
     if (!Array.isArray(incoming)) return this.#requests.answer(connection, incoming, now)
     const replies: (string | LateReply)[] = []
     for (const item of incoming) {

@@ -97,6 +97,16 @@ export function afterAttempt(
   }
 }
 
+/** A record that cannot be read is as good as none: it tells when to ask again, and the next attempt writes it anew. */
 function parse(text: string | null): ReactivationRecord {
-  return text === null ? blankRecord : (JSON.parse(text) as ReactivationRecord)
+  if (text === null) return blankRecord
+  try {
+    const record = JSON.parse(text) as Partial<ReactivationRecord> | null
+    const isWhole =
+      typeof record?.version === 'number' && Array.isArray(record.requests) && record.past != null
+    return isWhole ? { ...blankRecord, ...record } : blankRecord
+  } catch (error) {
+    if (error instanceof SyntaxError) return blankRecord
+    throw error
+  }
 }
