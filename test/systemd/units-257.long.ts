@@ -3,5 +3,5 @@ import t from 'tap'
 import { cannotBootTrixie } from './booted.ts'
 import { units } from './units.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 t.test('the units, under systemd 257', { skip: cannotBootTrixie() }, t => units(t, 'trixie'))

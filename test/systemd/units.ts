@@ -54,7 +54,7 @@ async function backWithSessions(booted: Booted, before: string, sessions: number
     const { inUse, orphaned } = status(booted)
     return inUse === sessions && orphaned === 0
   }
-  await until('all sessions are resumed', resumed, 30_000)
+  await until('all sessions are resumed', resumed, 60_000)
 }
 
 /** What the units do under a real systemd, installed as docs/systemd.md has it. */
