@@ -41,7 +41,7 @@ export function writeHeader(block: Buffer): void {
 
 /** What is at that place: a block, the beginning of one at which the writer was killed, or damage. */
 export type Found =
-  | { readonly is: 'block'; readonly payload: Buffer; readonly end: number }
+  | { readonly is: 'block'; readonly start: number; readonly end: number }
   | { readonly is: 'torn' }
   | { readonly is: 'damage'; readonly resumeAt: number }
 
@@ -51,9 +51,8 @@ export function blockAt(bytes: Buffer, at: number): Found {
   const start = at + HEADER_BYTES
   const end = start + bytes.readUInt32LE(at)
   if (end > bytes.length) return { is: 'torn' }
-  const payload = bytes.subarray(start, end)
-  if (crc32(payload) !== bytes.readUInt32LE(at + 4)) return { is: 'damage', resumeAt: end }
-  return { is: 'block', payload, end }
+  if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) return { is: 'damage', resumeAt: end }
+  return { is: 'block', start, end }
 }
 
 function hasGoodHeader(bytes: Buffer, at: number): boolean {

@@ -16,8 +16,9 @@ export interface JournalOrigin extends JournalStamp {
 
 /** What a journal file held when it was read. */
 export interface JournalContent {
-  readonly clients: ClientRecord[]
-  readonly sessions: SessionRecord[]
+  readonly clients: readonly ClientRecord[]
+  /** One for each slot. They are made as they are asked for: of a hundred thousand, none is kept. */
+  readonly sessions: Iterable<SessionRecord>
   /** Why not all of the file could be read, or null. */
   readonly flaw: string | null
   /** Who wrote it; null where it does not say. */
@@ -27,6 +28,7 @@ export interface JournalContent {
 export const EMPTY_CONTENT: JournalContent = { clients: [], sessions: [], flaw: null, stamp: null }
 
 const MAX_INDEX = 2 ** 24
+const NONCES_BYTES = 12
 
 /**
  * What the journal holds of this boot, as far as it can be read: a damaged block is passed over. What was begun when
@@ -39,7 +41,7 @@ export function readJournal(bytes: Buffer, bootId: string): JournalContent {
   if (version > FORMAT_VERSION) {
     throw new Fault('journal-too-new', `its format is ${version}, this program knows ${FORMAT_VERSION}`)
   }
-  const replay = new Replay()
+  const replay = new Replay(bytes)
   let flaw: string | null = null
   for (let at = firstLine.length; at < bytes.length; ) {
     const found = blockAt(bytes, at)
@@ -49,36 +51,56 @@ export function readJournal(bytes: Buffer, bootId: string): JournalContent {
       at = found.resumeAt
       continue
     }
-    if (!replay.block(found.payload)) flaw ??= `a record of the block at byte ${at} is malformed`
+    if (!replay.block(found.start, found.end)) flaw ??= `a record of the block at byte ${at} is malformed`
     at = found.end
   }
   if (replay.origin === null) return { ...EMPTY_CONTENT, flaw: flaw ?? 'it does not say who wrote it' }
   const { boot, ...stamp } = replay.origin
   if (boot !== bootId) return EMPTY_CONTENT
-  return { clients: [...replay.clients], sessions: [...replay.sessions], flaw, stamp }
+  return { clients: [...replay.clients], sessions: replay, flaw, stamp }
 }
 
 /** Carries out the records one by one: the last word on a client or a slot holds. */
-class Replay {
+class Replay implements Iterable<SessionRecord> {
   origin: JournalOrigin | null = null
+  readonly #cursor: Cursor
   readonly #clients = new Map<number, ClientRecord>()
-  readonly #sessions = new Map<number, SessionRecord>()
-  /** Names of applications are few: one string for each. */
-  readonly #names = new Map<string, string>()
+  /** Where the record of a slot is. */
+  readonly #sessions = new Map<number, number>()
+
+  constructor(bytes: Buffer) {
+    this.#cursor = new Cursor(bytes)
+  }
 
   get clients(): Iterable<ClientRecord> {
     return this.#clients.values()
   }
 
-  get sessions(): Iterable<SessionRecord> {
-    return this.#sessions.values()
+  *[Symbol.iterator](): Iterator<SessionRecord> {
+    const cursor = this.#cursor
+    // Names of applications are few: one string for each.
+    const names = new Map<string, string>()
+    for (const at of this.#sessions.values()) {
+      cursor.go(at)
+      const slot = cursor.number()
+      const client = cursor.number()
+      const grantedAt = cursor.double()
+      const nonceHigh = cursor.nonce()
+      const nonceLow = cursor.nonce()
+      const read = cursor.text(cursor.short())
+      const application = names.get(read) ?? read
+      if (application === read) names.set(read, read)
+      const key = cursor.text(cursor.short())
+      yield { slot, client, application, key, nonceHigh, nonceLow, grantedAt }
+    }
   }
 
   /** False where a record is none; the rest of its block is left out. */
-  block(payload: Buffer): boolean {
-    const cursor = new Cursor(payload)
+  block(start: number, end: number): boolean {
+    const cursor = this.#cursor
+    cursor.go(start, end)
     try {
-      while (!cursor.atEnd) if (!this.#record(cursor)) return false
+      while (cursor.at < end) if (!this.#record(cursor)) return false
       return true
     } catch (error) {
       // Past the end of the block, or no JSON.
@@ -113,73 +135,71 @@ class Replay {
   }
 
   #putSession(cursor: Cursor): boolean {
+    const { at } = cursor
     const slot = cursor.number()
     const client = cursor.number()
-    const grantedAt = cursor.double()
-    const nonceHigh = cursor.nonce()
-    const nonceLow = cursor.nonce()
-    const application = this.#nameOf(cursor.text(cursor.short()))
-    const key = cursor.text(cursor.short())
-    if (slot >= MAX_INDEX || client >= MAX_INDEX || !Number.isFinite(grantedAt)) return false
-    this.#sessions.set(slot, { slot, client, application, key, nonceHigh, nonceLow, grantedAt })
+    if (slot >= MAX_INDEX || client >= MAX_INDEX || !Number.isFinite(cursor.double())) return false
+    cursor.pass(NONCES_BYTES)
+    cursor.pass(cursor.short())
+    cursor.pass(cursor.short())
+    this.#sessions.set(slot, at)
     return true
-  }
-
-  #nameOf(read: string): string {
-    const known = this.#names.get(read)
-    if (known !== undefined) return known
-    this.#names.set(read, read)
-    return read
   }
 }
 
-/** Reads a payload from front to back. Throws a RangeError past its end. */
+/** Reads from front to back. Throws a RangeError past the end that it was given. */
 class Cursor {
   readonly #bytes: Buffer
   #at = 0
+  #end = 0
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
   }
 
-  get atEnd(): boolean {
-    return this.#at >= this.#bytes.length
+  get at(): number {
+    return this.#at
+  }
+
+  go(at: number, end = this.#bytes.length): void {
+    this.#at = at
+    this.#end = end
+  }
+
+  pass(length: number): number {
+    const start = this.#at
+    this.#at += length
+    if (this.#at > this.#end) throw new RangeError('A record is longer than its block.')
+    return start
   }
 
   byte(): number {
-    return this.#bytes.readUInt8(this.#pass(1))
+    return this.#bytes.readUInt8(this.pass(1))
   }
 
   short(): number {
-    return this.#bytes.readUInt16LE(this.#pass(2))
+    return this.#bytes.readUInt16LE(this.pass(2))
   }
 
   number(): number {
-    return this.#bytes.readUInt32LE(this.#pass(4))
+    return this.#bytes.readUInt32LE(this.pass(4))
   }
 
   nonce(): number {
-    return this.#bytes.readUIntLE(this.#pass(6), 6)
+    return this.#bytes.readUIntLE(this.pass(6), 6)
   }
 
   double(): number {
-    return this.#bytes.readDoubleLE(this.#pass(8))
+    return this.#bytes.readDoubleLE(this.pass(8))
   }
 
   text(length: number): string {
-    const start = this.#pass(length)
-    if (this.#at > this.#bytes.length) throw new RangeError('A text is longer than its block.')
+    const start = this.pass(length)
     return this.#bytes.toString('utf8', start, this.#at)
   }
 
   json(): unknown {
     return JSON.parse(this.text(this.number()))
-  }
-
-  #pass(length: number): number {
-    const start = this.#at
-    this.#at += length
-    return start
   }
 }
 

@@ -55,7 +55,7 @@ export function hold(counter: SessionCounter, name: string, count: number): stri
 
 /** The tokens of all sessions that the journal held when it was opened, sorted. */
 export function tokensIn({ content }: Journal): string[] {
-  return content.sessions
+  return [...content.sessions]
     .map(({ slot, nonceHigh, nonceLow }) => formatToken(slot, nonceHigh, nonceLow))
     .sort()
 }

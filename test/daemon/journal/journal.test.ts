@@ -54,7 +54,7 @@ t.test('what was committed is there after a crash, with all that is known of it'
     { index: 0, identity: 'one', label: 'one', process: { pid: 7, startTime: 9 } },
     { index: 1, identity: 'two', label: 'two', process: { pid: 7, startTime: 9 } },
   ])
-  t.match(next.journal.content.sessions[0], {
+  t.match([...next.journal.content.sessions][0], {
     slot: 1,
     client: 0,
     application: 'ivr',
@@ -225,7 +225,7 @@ t.test('a good block that says what cannot be is passed over, and no block count
   encoder.putSession(1, 0, 'ivr', 'again', 1, 1, 1)
   writeFileSync(path, Buffer.concat([good, Buffer.from(encoder.finish())]))
   const { journal } = openJournal(path)
-  t.equal(journal.content.sessions.length, 3)
+  t.equal([...journal.content.sessions].length, 3)
   t.equal(journal.content.flaw, null)
   journal.close()
 })
@@ -264,7 +264,7 @@ t.test('a block whose writer was killed was never acknowledged, and is no flaw',
   for (let end = whole; end < bytes.length; end += 7) {
     const content = readJournal(bytes.subarray(0, end), 'boot-1')
     t.equal(content.flaw, null)
-    t.equal(content.sessions.length, tokens.length, `${end} of ${bytes.length}`)
+    t.equal([...content.sessions].length, tokens.length, `${end} of ${bytes.length}`)
   }
 })
 
@@ -467,7 +467,7 @@ t.test('it says who wrote it, and how often all of it had to be written anew', a
   second.journal.close()
   const third = openJournal(path, 'boot-1', Date.now, 'run-3')
   t.strictSame(third.journal.content.stamp, { instanceId: 'run-2', era: 1 })
-  t.equal(third.journal.content.sessions.length, 1)
+  t.equal([...third.journal.content.sessions].length, 1)
   third.journal.close()
 })
 

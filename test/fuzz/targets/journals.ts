@@ -93,8 +93,9 @@ function judge(path: string, input: Buffer): string {
   const { journal, heard } = openJournal(path)
   try {
     const { content } = journal
-    const slots = new Set(content.sessions.map(({ slot }) => slot))
-    ensure(slots.size === content.sessions.length, 'A slot came twice.')
+    const found = [...content.sessions]
+    const slots = new Set(found.map(({ slot }) => slot))
+    ensure(slots.size === found.length, 'A slot came twice.')
     ensure(slots.size <= sessions, `${slots.size} sessions came of ${sessions}.`)
     const counter = newCounter()
     counter.restore(content.clients, content.sessions, 0)
@@ -107,7 +108,7 @@ function judge(path: string, input: Buffer): string {
     ensure(!journal.degraded, `A journal with damage does not heal: ${heard.join('; ')}`)
     journal.close()
     const next = openJournal(path)
-    const kept = next.journal.content.sessions.length
+    const kept = [...next.journal.content.sessions].length
     next.journal.close()
     ensure(kept === restored + 1, `${restored + 1} are held, ${kept} would be after a crash.`)
     if (heard.some(line => line.startsWith('set aside'))) return 'set aside'
