@@ -41,7 +41,7 @@ export async function listenUnix(server: Server, address: UnixAddress): Promise<
     server.close()
     if (error instanceof Fault) throw error
     throw new Fault('socket-not-usable', `Mode or group of ${path} cannot be set: ${messageOf(error)}`, {
-      hint: 'The daemon may give the socket only to a group it belongs to; see listen.unix.group.',
+      hint: 'The daemon may give a socket only to a group it belongs to; under systemd that takes the drop-in operators-group.conf.',
       cause: error,
     })
   }

@@ -236,6 +236,8 @@ export class StateStore {
   /** What is written to a copy would be lost, and nobody would know. */
   #writing<T>(act: () => T): T {
     if (this.#whyCopy !== null) throw stateNotUsable(this.#path, this.#whyCopy)
+    // Whoever waits for a lock again and again holds up the thread that grants; `heal` tries, and does not wait.
+    if (this.#whyUnwritten !== null && this.#onDegraded !== null) throw this.#whyUnwritten
     try {
       return this.#using(act)
     } catch (error) {

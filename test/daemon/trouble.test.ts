@@ -63,6 +63,32 @@ t.test('a state database that another process locks does not stop the daemon fro
   t.match(here.log.at(-1), { message: 'sessiond stopped.' })
 })
 
+t.test('a state database that another process locks holds up the daemon once, and not each time', async t => {
+  const site = new Site(t)
+  await site.license()
+  const here = await startHere(t, site)
+  const other = new Database(site.stateFile)
+  t.teardown(() => other.close())
+  other.exec('BEGIN IMMEDIATE')
+  const reload = async (holdSeconds: number) => {
+    const since = performance.now()
+    await here.daemon.reload({ ...site.config, usage: { ...site.config.usage, holdSeconds } })
+    return performance.now() - since
+  }
+  t.ok((await reload(1)) >= 900, 'it waits for the lock')
+  t.ok((await reload(2)) < 900, 'and then not any more')
+  other.exec('ROLLBACK')
+  await here.logged('The state database is written again.')
+  await here.stop()
+  t.strictSame(
+    eventsOf(t, site.stateFile).map(({ what }) => what),
+    [
+      ...['license.accepted', 'daemon.started', 'state.healed', 'config.reloaded', 'config.reloaded'],
+      'daemon.stopped',
+    ],
+  )
+})
+
 t.test('SIGHUP brings what changed; what is wrong, or cannot change, changes nothing', async t => {
   const site = new Site(t)
   const { stateFile } = site

@@ -208,7 +208,8 @@ export async function units(t: Test, system: 'own' | 'trixie'): Promise<void> {
   await t.test('stopped with its sockets, it is gone; started, sessions are there again', async t => {
     booted.run('systemctl', 'stop', 'sessiond.socket', 'sessiond-operations.socket', 'sessiond.service')
     t.equal(booted.show('sessiond', 'ActiveState'), 'inactive')
-    t.equal(booted.show('sessiond', 'Result'), 'success')
+    const how = booted.run('journalctl', '-n', '30', '-o', 'short-precise', '-u', 'sessiond')
+    t.equal(booted.show('sessiond', 'Result'), 'success', how)
     t.notOk(booted.attempt('test', '-e', socket).status === 0)
     booted.run('systemctl', 'start', 'sessiond.service')
     await backWithSessions(booted, '0', 4)

@@ -92,6 +92,8 @@ export class JournalFile {
   append(state: Journalled): void {
     this.#encoder.discard()
     state.writeChanges(this.#encoder)
+    // What came and went within the turn is no news.
+    if (this.#encoder.isEmpty) return
     const block = this.#encoder.finish()
     add(this.#file!, block)
     if (this.#successor !== null || this.#file!.size >= this.#compactAt) this.#compact(block, state)
