@@ -17,7 +17,7 @@ making=$(mktemp -d "$cache/making.XXXXXX")
 trap 'rm -rf "$making"' EXIT
 chmod 755 "$making"
 debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,libnss-systemd,iproute2,procps \
-  trixie "$making" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+  trixie "$making" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 rm -rf "$making"/var/cache/apt/archives/*.deb "$making"/var/lib/apt/lists/*
 mv "$making" "$root"
 echo "$root is there: $("$root/usr/lib/systemd/systemd" --version 2>/dev/null | head -1 || chroot "$root" systemctl --version | head -1)"
