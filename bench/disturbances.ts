@@ -1,3 +1,4 @@
+import { openReactivations } from './reactivations.ts'
 import type { Disturbance } from './scenarios.ts'
 import type { Server, SessiondServer } from './servers.ts'
 
@@ -8,7 +9,7 @@ const LICENSES = 64
 
 /** Does to a server what happens to one in the field while calls come; ends with the function that it gives back. */
 export async function disturb(server: Server, disturbance: Disturbance): Promise<() => Promise<void>> {
-  const act = await actOf(server, disturbance)
+  const { act, end } = await disturberOf(server, disturbance)
   let isOver = false
   const acting = (async () => {
     while (!isOver) {
@@ -16,20 +17,28 @@ export async function disturb(server: Server, disturbance: Disturbance): Promise
       await new Promise(resolve => setTimeout(resolve, EVERY_MS))
     }
   })()
-  return () => {
+  return async () => {
     isOver = true
-    return acting
+    await acting
+    await end?.()
   }
 }
 
-async function actOf(server: Server, disturbance: Disturbance): Promise<() => Promise<void> | void> {
+interface Disturber {
+  readonly act: () => Promise<void> | void
+  readonly end?: () => Promise<void>
+}
+
+async function disturberOf(server: Server, disturbance: Disturbance): Promise<Disturber> {
   switch (disturbance) {
     case 'scrapes':
-      return () => scrape(server)
+      return { act: () => scrape(server) }
     case 'reloads':
-      return () => reload(server)
+      return { act: () => reload(server) }
     case 'licenses':
-      return installing(server as SessiondServer)
+      return { act: await installing(server as SessiondServer) }
+    case 'reactivations':
+      return openReactivations(server as SessiondServer)
   }
 }
 

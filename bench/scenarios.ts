@@ -14,7 +14,7 @@ export type ServerName =
   | 'always-compacted'
 
 /** What is done to a server while it is measured; see disturbances.ts. */
-export type Disturbance = 'scrapes' | 'reloads' | 'licenses'
+export type Disturbance = 'scrapes' | 'reloads' | 'licenses' | 'reactivations'
 
 export interface Peer {
   /** As the table calls it; the server's own name where it is left out. */
@@ -100,6 +100,7 @@ export const SCENARIOS: readonly Scenario[] = [
       { name: 'sessiond, scraped', server: 'sessiond', disturbance: 'scrapes' },
       { name: 'sessiond, license read anew', server: 'sessiond', disturbance: 'reloads' },
       { name: 'sessiond, another license', server: 'sessiond', disturbance: 'licenses' },
+      { name: 'sessiond, reactivated', server: 'sessiond', disturbance: 'reactivations' },
     ],
   },
   {
