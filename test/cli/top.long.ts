@@ -11,11 +11,14 @@ t.setTimeout(120_000)
 
 const hasScript = spawnSync('script', ['--version']).status === 0
 
+/** What keeps colors away, and may be set where tests run: tap itself forces them off where nobody watches it. */
+const noColors = { CI: undefined, NO_COLOR: undefined, FORCE_COLOR: undefined }
+
 /** `sessionctl top` on a pseudo-terminal that `script` of util-linux makes. */
 function onTerminal(config: string, environment: Record<string, string>) {
   const command = `stty rows 20 cols 70; exec ${process.execPath} ${programFile('sessionctl')} top --interval 0.2 --config ${config}`
   const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { ...userEnvironment(), TERM: 'xterm', CI: undefined, NO_COLOR: undefined, ...environment },
+    env: { ...userEnvironment(), TERM: 'xterm', ...noColors, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const seen = { text: '' }
