@@ -117,11 +117,13 @@ export async function units(t: Test, system: 'own' | 'trixie'): Promise<void> {
 
   await t.test('a license that is laid down is in force within two seconds', async t => {
     const license = issue(booted, 10)
-    const at = performance.now()
+    const at = Date.now()
     layDown(booted, `${license}\n`)
     await until('it is in force', () => status(booted)['limit'] === 10)
-    const took = performance.now() - at
-    t.ok(took < 2000, `it took ${took.toFixed(0)} ms, the command that looks included`)
+    // By its own log, since the command that looks takes as long as all the rest.
+    const [, told] = /"time":"([^"]+)".*A new license is in force/.exec(booted.log('sessiond'))!
+    const took = Date.parse(told!) - at
+    t.ok(took < 2000, `it took ${took} ms`)
     await until('the path unit had it reload', () => /was reloaded/.test(booted.log('sessiond')))
   })
 
