@@ -37,7 +37,8 @@ export function decideClaim(of: ClaimWish): ClaimDecision {
   const needed = asked - base
   const available = pool.total - pool.claimed
   if (needed <= available) return { ok: true, units: asked, taken: needed }
-  return no(refusal('pool-exhausted', { available, needed, total: pool.total, unit, representative }))
+  const { total } = pool
+  return no(refusal('pool-exhausted', { available, needed, owned: base, total, unit, representative }))
 }
 
 function no(of: Refusal): ClaimDecision {

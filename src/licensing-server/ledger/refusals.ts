@@ -162,6 +162,8 @@ export const refusals = {
     describe: (of: {
       available: number
       needed: number
+      /** What the machine owns already; it asks for a number in all. */
+      owned: number
       total: number
       unit: Unit
       representative: Representative
@@ -173,7 +175,7 @@ export const refusals = {
       hint:
         of.available === 0
           ? `Ask ${ask(of.representative)} to add ${of.unit}.`
-          : `Ask for at most ${of.available}, or ask ${ask(of.representative)} to add ${of.unit}.`,
+          : `Ask for at most ${of.owned + of.available}${of.owned === 0 ? '' : ` in all, ${of.owned} of which this machine owns already`}, or ask ${ask(of.representative)} to add ${of.unit}.`,
     }),
   },
   'pool-expired': {

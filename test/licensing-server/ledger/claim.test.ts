@@ -37,6 +37,30 @@ t.test('a wish is met, or refused for one reason', async () => {
   )
 })
 
+t.test('a refusal says how many can be had: a wish is a number in all', async t => {
+  const pool = makePool({ total: 100, claimed: 97 })
+  const hint = (owned: number, moved: number, wish: number) => {
+    const decision = decideClaim({ pool, owned, moved, wish, representative })
+    return decision.ok ? null : decision.refusal.hint
+  }
+  t.match(hint(0, 0, 4), /^Ask for at most 3, or ask your account representative, Ada Lovelace /)
+  t.match(hint(7, 0, 11), /^Ask for at most 10 in all, 7 of which this machine owns already, or ask your /)
+  t.match(hint(7, 5, 16), /^Ask for at most 15 in all, 12 of which /)
+  fc.assert(
+    fc.property(pools, fc.integer({ min: 1, max: 300 }), (of, wish) => {
+      const decision = decideClaim({ ...of, wish, representative })
+      if (decision.ok || decision.refusal.code !== 'pool-exhausted') return true
+      const [, most] = /^Ask for at most (\d+)/.exec(decision.refusal.hint) ?? []
+      // Where none is left, nothing is advised but to have some added.
+      if (most === undefined) return decision.refusal.pool?.available === 0
+      const [advised, next] = [Number(most), Number(most) + 1].map(
+        number => decideClaim({ ...of, wish: number, representative }).ok,
+      )
+      return advised === true && next === false
+    }),
+  )
+})
+
 t.test('without a wish, a machine keeps what it has and is brought', async t => {
   const pool = makePool({ total: 10, claimed: 10 })
   t.strictSame(decideClaim({ pool, owned: 7, moved: 0, wish: null, representative }), {

@@ -47,6 +47,7 @@ t.test('a representative without a phone, numbers of one and of many', async t =
   t.match(refusal('other-machine', of).hint, 'Ada Lovelace (ada@vendor.example)')
   t.match(refusal('pool-exhausted', { ...values, available: 1, total: 1 } as never), {
     message: 'The pool of 1 session has 1 session left; 4 are needed.',
+    hint: /^Ask for at most 11 in all, 10 of which /,
     pool: { available: 1, needed: 4, total: 1, unit: 'sessions' },
   })
   t.match(refusal('pool-exhausted', { ...values, available: 0 } as never), {
