@@ -53,6 +53,14 @@ export interface Lifecycle {
   nextChangeAt: number | null
 }
 
+/** How long a license is good, for people: `until 2027-12-31 23:59:59 UTC, in grace until 2028-01-14 23:59:59 UTC`. */
+export function sayValidity({ expiresAt, graceDays }: Pick<License, 'expiresAt' | 'graceDays'>): string {
+  if (expiresAt === null) return 'without end'
+  const end = Date.parse(expiresAt)
+  const grace = graceDays === 0 ? 'without grace' : `in grace until ${sayInstant(end + graceDays * dayMs)}`
+  return `until ${sayInstant(end)}, ${grace}`
+}
+
 /** An `expiring` license counts down in these steps. */
 export const expiringSteps = [1, 7, 14, 30] as const
 

@@ -23,7 +23,7 @@ t.test('reactivate is a whole one-shot: a daemon that opens no connection takes 
   t.equal(done.code, 0, done.stderr)
   t.match(
     done.stderr,
-    'Refreshed: 15 sessions (10 before) for Acme Telephony, until 2099-12-31 23:59:59 UTC; generation 2.',
+    'Refreshed: 15 sessions (10 before) for Acme Telephony, until 2099-12-31 23:59:59 UTC, in grace until 2100-01-14 23:59:59 UTC; generation 2.',
   )
   await until('the daemon has it', async () => (await client.call('license.get')).limit === 15)
   t.match((await client.call('status.get')).reactivation, {

@@ -24,6 +24,10 @@ t.test('a good license', async t => {
   const shown = await ctl('license', 'show', 'good.jws')
   t.equal(shown.code, 0)
   t.match(shown.stdout, /^Verdict {7}valid$/m)
+  t.match(
+    shown.stdout,
+    /^State {9}active: The license is active until 2099-12-31 23:59:59 UTC; its grace ends on 2100-01-14 /m,
+  )
   t.match(shown.stdout, /^Customer {6}Example Telecom \(example-telecom\)$/m)
   t.match(shown.stdout, /^Expires {7}2099-12-31 23:59:59 UTC$/m)
   t.match(shown.stdout, /^Machine {7}Every licensed part of this machine is unchanged\.$/m)
@@ -32,6 +36,7 @@ t.test('a good license', async t => {
     file: join(cwd, 'good.jws'),
     valid: true,
     problem: null,
+    state: 'active',
     license: { maxSessions: 7, features: ['voice'] },
     fingerprintMatch: { matches: true },
     issuer: { name: 'Test Vendor License Issuing' },
@@ -58,8 +63,28 @@ t.test('each wrong license has its code, a message, what to do, and exit code 3'
     t.match(checked.stderr, /^hint: /)
     const shown = await ctl('license', 'show', 'bad.jws', '--json')
     t.equal(shown.code, 3)
-    t.match(JSON.parse(shown.stdout), { valid: false, problem: { code }, license: null })
+    t.match(JSON.parse(shown.stdout), { valid: false, problem: { code }, state: null, license: null })
     t.match((await ctl('license', 'show', 'bad.jws')).stdout, /^Verdict {7}invalid$/m)
+  }
+})
+
+t.test('a license file is in one of the states of a license', async t => {
+  const dayMs = 86_400_000
+  const expires = new Date(Date.now() + 5 * dayMs).toISOString().slice(0, 10)
+  await issueByHand(cwd, 'five-days.jws', ['--sessions', '7', '--expires', expires])
+  const states = [
+    [0, 'expiring', 0],
+    [7, 'grace', 0],
+    [25, 'expired', 3],
+  ] as const
+  const now = Date.now
+  for (const [days, state, code] of states) {
+    const turned = t.capture(Date, 'now', () => now() + days * dayMs)
+    const shown = await ctl('license', 'show', 'five-days.jws')
+    const json = await ctl('license', 'show', 'five-days.jws', '--json')
+    turned.restore()
+    t.match(shown, { code, stdout: new RegExp(`^State {9}${state}`, 'm') })
+    t.match(JSON.parse(json.stdout), { state })
   }
 })
 

@@ -63,7 +63,7 @@ t.test('three installations share it: 50 + 40 + 10', async t => {
       t.equal(code, 0, stderr)
       t.match(
         stderr,
-        `Activated: ${sessions} sessions for Acme, until 2098-12-31 23:59:59 UTC; generation 1.`,
+        `Activated: ${sessions} sessions for Acme, until 2098-12-31 23:59:59 UTC, in grace until 2099-01-05 23:59:59 UTC; generation 1.`,
       )
       t.match(stderr, 'sessiond is not running; it takes the license when it starts.')
     }),
@@ -89,6 +89,7 @@ t.test('the fourth is refused: none left, and whom to ask', async t => {
     outcome: 'refused',
     code: 'pool-exhausted',
     representative: { name: 'Ada Lovelace' },
+    pool: { available: 0, needed: 1, total: 100, unit: 'sessions' },
   })
   t.equal(await claimed(), 100)
 })

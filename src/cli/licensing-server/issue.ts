@@ -1,5 +1,5 @@
 import type { License } from '../../license/document.ts'
-import { sayInstant } from '../../license/instant.ts'
+import { sayValidity } from '../../license/lifecycle.ts'
 import { readIssuer } from '../../licensing-server/authority-files.ts'
 import { defaultTerms, issueLicense, type LicenseTerms } from '../../licensing-server/issue-license.ts'
 import { exitCode } from '../exit-codes.ts'
@@ -118,6 +118,6 @@ function idOf(name: string): string {
 }
 
 function sayIssued(license: License, hostname: string): string {
-  const end = license.expiresAt === null ? 'perpetual' : `until ${sayInstant(Date.parse(license.expiresAt))}`
-  return `License ${license.licenseId}: ${license.maxSessions} sessions for ${license.customer.name}, ${end}, locked to ${hostname}`
+  const { licenseId, maxSessions, customer } = license
+  return `License ${licenseId}: ${maxSessions} sessions for ${customer.name}, ${sayValidity(license)}, locked to ${hostname}`
 }

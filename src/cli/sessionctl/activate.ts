@@ -5,10 +5,10 @@ import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
 import { readSecret } from '../read-secret.ts'
 import type { Terminal } from '../terminal.ts'
-import { findConfig, findSocket, withDaemonFlags } from './find-daemon.ts'
-import { followDaemon } from './install-license.ts'
+import { findConfig, withDaemonFlags } from './find-daemon.ts'
+import { tellFollowed } from './follow-daemon.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
-import { followedLine, tellOutcome } from './outcome-view.ts'
+import { tellOutcome } from './outcome-view.ts'
 import { type OwnLicense, withOwnLicense } from './own-license.ts'
 import { licensingServerOf, withServerFlag } from './server-flag.ts'
 import { sessionsOf, sessionsOption } from './sessions-option.ts'
@@ -58,8 +58,7 @@ export const activate = defineCommand({
     )
     const code = tellOutcome(outcome, before, licensed.file, args.json, terminal)
     if (outcome.kind !== 'refreshed' || licensed.product !== 'call-services') return code
-    const socket = args.socket === undefined ? config.listen.unix.path : findSocket(args, terminal)
-    terminal.say(followedLine(await followDaemon(socket, licensed.file, outcome.license.licenseId)))
+    await tellFollowed(args, config, licensed.file, outcome.license, terminal)
     return code
   },
 })

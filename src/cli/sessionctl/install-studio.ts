@@ -1,5 +1,6 @@
 import type { Config } from '../../daemon/config/schema.ts'
 import type { Licensed } from '../../daemon/license/license-keeper.ts'
+import { sayValidity } from '../../license/lifecycle.ts'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
 import type { Terminal } from '../terminal.ts'
 import { withOwnLicense } from './own-license.ts'
@@ -18,7 +19,7 @@ export function installStudio(
       const { license } = offered
       const what = license.deactivated
         ? 'it grants nothing, the seat was moved'
-        : `one seat for ${license.customer.name}`
+        : `one seat for ${license.customer.name}, ${sayValidity(license)}`
       if (json) terminal.printJson({ outcome: 'in-force', file: licensed.file, license })
       terminal.say(`Installed in ${licensed.file}: ${what}.`)
       return exitCode.ok

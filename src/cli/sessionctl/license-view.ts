@@ -1,6 +1,7 @@
 import { nameOf } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
 import { sayInstant } from '../../license/instant.ts'
+import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import type { LicenseVerdict } from '../../license/verify.ts'
 import type { ResultOf } from '../../protocol/schemas.ts'
 import type { Terminal } from '../terminal.ts'
@@ -52,13 +53,21 @@ export function inForceLines(license: ResultOf<'license.get'>, terminal: Termina
 }
 
 /** A license file and what was found out about it. Fields that nothing vouches for are not shown. */
-export function verdictLines(verdict: LicenseVerdict, terminal: Terminal): string[] {
+export function verdictLines(verdict: LicenseVerdict, now: number, terminal: Terminal): string[] {
   const mark = verdict.license?.demonstration === true ? terminal.style('yellow', ' (demonstration)') : ''
   const word = verdict.ok ? terminal.style('green', 'valid') : terminal.style('red', 'invalid')
   const lines = [field('Verdict', `${word}${mark}`)]
   if (!verdict.ok) {
     const { code, message, hint } = verdict.problem
     lines.push(field('', `${message} (${code})`), field('', `→ ${hint}`))
+  }
+  const lifecycle = lifecycleOfVerdict(verdict, now)
+  if (lifecycle !== null) {
+    const { state, message } = lifecycle
+    // What is wrong with a file that is invalid has been said.
+    lines.push(
+      field('State', `${terminal.style(stateStyles[state], state)}${verdict.ok ? `: ${message}` : ''}`),
+    )
   }
   if (verdict.license !== undefined) lines.push(...documentLines(verdict.license))
   if (verdict.ok) {
@@ -67,6 +76,21 @@ export function verdictLines(verdict: LicenseVerdict, terminal: Terminal): strin
     lines.push(field('Issuer', nameOf(verdict.issuer)))
   }
   return lines
+}
+
+/** Problems that are a state of the license, and none of the file. */
+const machineProblems: readonly string[] = ['license-other-machine', 'license-other-machine-key']
+const timeProblems: readonly string[] = ['license-expired', 'license-not-yet-valid']
+
+/** In which state of its life the license of a file would be here; null where it would come into none. */
+function lifecycleOfVerdict(verdict: LicenseVerdict, now: number): Lifecycle | null {
+  const { license } = verdict
+  if (license === undefined) return null
+  const clock = { now: Math.max(now, Date.parse(license.issuedAt)), lastReactivationAt: null }
+  if (verdict.ok) return lifecycleOf(license, clock)
+  const { code } = verdict.problem
+  if (machineProblems.includes(code)) return lifecycleOf(license, clock, { matches: false })
+  return timeProblems.includes(code) ? lifecycleOf(license, clock) : null
 }
 
 function documentLines(license: License): string[] {
@@ -103,11 +127,12 @@ function documentLines(license: License): string[] {
 }
 
 /** The verdict for programs. */
-export function verdictJson(file: string, verdict: LicenseVerdict): object {
+export function verdictJson(file: string, verdict: LicenseVerdict, now: number): object {
   return {
     file,
     valid: verdict.ok,
     problem: verdict.ok ? null : verdict.problem,
+    state: lifecycleOfVerdict(verdict, now)?.state ?? null,
     license: verdict.license ?? null,
     fingerprintMatch: verdict.ok ? verdict.fingerprintMatch : null,
     issuer: verdict.ok ? { name: nameOf(verdict.issuer), serialNumber: verdict.issuer.serialNumber } : null,

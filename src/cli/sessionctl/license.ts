@@ -39,12 +39,10 @@ const show = defineCommand({
       return license.admits ? exitCode.ok : exitCode.negative
     }
     const { config } = findConfig(args, terminal)
-    const verdict = await verifyLicense(
-      readOperatorFile(terminal.resolve(args.file)),
-      await verifyContext(config, args),
-    )
-    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict))
-    else for (const line of verdictLines(verdict, terminal)) terminal.print(line)
+    const context = await verifyContext(config, args)
+    const verdict = await verifyLicense(readOperatorFile(terminal.resolve(args.file)), context)
+    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict, context.now))
+    else for (const line of verdictLines(verdict, context.now, terminal)) terminal.print(line)
     return verdict.ok ? exitCode.ok : exitCode.negative
   },
 })
@@ -59,11 +57,9 @@ const check = defineCommand({
       .option('json', json),
   async run(args, terminal) {
     const { config } = findConfig(args, terminal)
-    const verdict = await verifyLicense(
-      readOperatorFile(terminal.resolve(args.file)),
-      await verifyContext(config, args),
-    )
-    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict))
+    const context = await verifyContext(config, args)
+    const verdict = await verifyLicense(readOperatorFile(terminal.resolve(args.file)), context)
+    if (args.json) terminal.printJson(verdictJson(terminal.resolve(args.file), verdict, context.now))
     else if (verdict.ok) terminal.print(`${args.file}: valid, ${verdict.license.maxSessions} sessions`)
     else {
       terminal.print(`${args.file}: ${verdict.problem.code}: ${verdict.problem.message}`)

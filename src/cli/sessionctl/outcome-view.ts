@@ -1,6 +1,6 @@
 import { type Outcome, troubleOf } from '../../daemon/reactivation/exchange.ts'
 import type { License } from '../../license/document.ts'
-import { sayInstant } from '../../license/instant.ts'
+import { sayValidity } from '../../license/lifecycle.ts'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
 import { reportFault, type Terminal } from '../terminal.ts'
 import type { InstallOutcome } from './install-license.ts'
@@ -35,7 +35,10 @@ export function tellOutcome(
 function outcomeJson(outcome: Exclude<Outcome, { kind: 'failed' }>, file: string): object {
   const { code, message, hint } = troubleOf(outcome)
   const base = { outcome: outcome.kind, code, message, hint }
-  if (outcome.kind === 'refused') return { ...base, representative: outcome.refusal.representative }
+  if (outcome.kind === 'refused') {
+    const { representative, pool = null } = outcome.refusal
+    return { ...base, representative, pool }
+  }
   if (outcome.kind === 'unreachable') return { ...base, retryAfterMs: outcome.retryAfterMs }
   return { ...base, file, license: outcome.license }
 }
@@ -68,14 +71,12 @@ function outcomeLines(
 
 function grantLine(license: License, before: License | null): string {
   const verb = before?.installationId === license.installationId ? 'Refreshed' : 'Activated'
-  const until =
-    license.expiresAt === null ? 'without end' : `until ${sayInstant(Date.parse(license.expiresAt))}`
   const raised =
     verb === 'Refreshed' && before !== null && before.maxSessions !== license.maxSessions
       ? ` (${before.maxSessions} before)`
       : ''
   const what = license.product === 'studio' ? 'one seat' : `${sessionsText(license.maxSessions)}${raised}`
-  return `${verb}: ${what} for ${license.customer.name}, ${until}; generation ${license.generation}.`
+  return `${verb}: ${what} for ${license.customer.name}, ${sayValidity(license)}; generation ${license.generation}.`
 }
 
 function sessionsText(number: number): string {

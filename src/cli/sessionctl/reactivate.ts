@@ -2,6 +2,7 @@ import { exitCode } from '../exit-codes.ts'
 import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
+import { tellFollowed } from './follow-daemon.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
 import { tellOutcome } from './outcome-view.ts'
 import { withOwnLicense } from './own-license.ts'
@@ -29,14 +30,21 @@ export const reactivate = defineCommand({
       return exitCode.ok
     }
     const server = licensingServerOf(args, config, terminal)
-    return withOwnLicense(config, licensed, terminal, async ({ keeper, exchange, isDue }) => {
-      if (args.ifDue && !isDue()) {
-        terminal.say('No reactivation is due.')
-        return exitCode.ok
-      }
+    const asked = await withOwnLicense(config, licensed, terminal, async ({ keeper, exchange, isDue }) => {
+      if (args.ifDue && !isDue()) return null
       const before = keeper.license
       const outcome = await interruptible(signal => exchange.reactivate(server, { sessions, signal }))
-      return tellOutcome(outcome, before, licensed.file, args.json, terminal)
+      return { outcome, before }
     })
+    if (asked === null) {
+      terminal.say('No reactivation is due.')
+      return exitCode.ok
+    }
+    const { outcome, before } = asked
+    const code = tellOutcome(outcome, before, licensed.file, args.json, terminal)
+    // A timer does not wait for the daemon, and need not be allowed to ask it.
+    if (outcome.kind !== 'refreshed' || licensed.product !== 'call-services' || args.ifDue) return code
+    await tellFollowed(args, config, licensed.file, outcome.license, terminal)
+    return code
   },
 })

@@ -22,6 +22,8 @@ export interface Refusal {
     readonly email: string
     readonly phone: string | null
   } | null
+  /** What is left, where a pool has run out. */
+  readonly pool?: NonNullable<Problem['pool']>
 }
 
 export type Refused = { readonly kind: 'refused'; readonly refusal: Refusal }
@@ -114,9 +116,10 @@ function readProblem(answer: HttpAnswer): Refused | Unavailable {
   const { status, contentType, body, retryAfterMs } = answer
   const problem = contentType === 'application/problem+json' ? parseJson(body) : null
   if (!Check(Problem, problem)) return strange(answer)
-  const { code, detail: message, hint, accountRepresentative } = problem as Problem
+  const { code, detail: message, hint, accountRepresentative, pool } = problem as Problem
   if (isTemporary(status)) return { kind: 'unavailable', code, message, hint, retryAfterMs }
-  return { kind: 'refused', refusal: { code, message, hint, representative: accountRepresentative ?? null } }
+  const refusal = { code, message, hint, representative: accountRepresentative ?? null }
+  return { kind: 'refused', refusal: pool === undefined ? refusal : { ...refusal, pool } }
 }
 
 /** What no licensing server says: a proxy's error page, another program at that address, a server that is down. */

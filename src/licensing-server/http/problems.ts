@@ -76,12 +76,12 @@ export const httpProblems = {
   'too-many-requests': {
     status: 429,
     title: 'Too many requests.',
-    hint: 'Wait as long as the header Retry-After says, then send the same request again.',
+    hint: 'Wait that long, then send the same request again.',
   },
   'too-many-wrong-keys': {
     status: 429,
     title: 'Too many wrong installation keys.',
-    hint: 'Wait as long as the header Retry-After says, and copy the key from the message that brought it.',
+    hint: 'Wait that long, and copy the key from the message that brought it.',
   },
   'headers-too-large': {
     status: 431,
