@@ -18,6 +18,8 @@ export interface Terminal {
   printJson(value: unknown): void
   /** Talk: a line on stderr. */
   say(line: string): void
+  /** How far something has come: one line on stderr, written over the one before; null takes it away. Only people see it. */
+  progress(line: string | null): void
   /** Colors text for one of the streams, where that is a terminal and NO_COLOR does not forbid it. */
   style(style: Style, text: string, stream?: 'stdout' | 'stderr'): string
   /** The absolute path of a file that was named on the command line. */
@@ -52,6 +54,9 @@ export function processTerminal(): Terminal {
     print: (line = '') => void stdout.write(`${harmless(line)}\n`),
     printJson: value => void stdout.write(`${harmless(JSON.stringify(value, null, 2))}\n`),
     say: line => void stderr.write(`${harmless(line)}\n`),
+    progress: line => {
+      if (stderr.isTTY === true) stderr.write(`\r\u001b[K${harmless(line ?? '')}`)
+    },
     style: (style, text, stream = 'stdout') => styleText(style, text, { stream: process[stream] }),
     resolve: path => resolve(path),
   }

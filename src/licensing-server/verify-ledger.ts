@@ -35,12 +35,25 @@ export interface LedgerVerdict {
 
 const maxFlaws = 100
 
+/** How far a verification has come. */
+export interface VerifyProgress {
+  events: number
+  streams: number
+  /** The stream that is being read: they come in the order of their names. */
+  stream: string
+}
+
 /**
  * Proves the ledger, as of one instant: every stream is an unbroken chain, every row is what its events add up
- * to, no pool is over its total, and the streams that `anchor` knew still begin as they did then.
+ * to, no pool is over its total, and the streams that `anchor` knew still begin as they did then. `onProgress` is
+ * told after every page of events.
  */
-export function verifyLedger(store: LedgerStore, anchor?: Anchor): Promise<LedgerVerdict> {
-  return store.snapshot(reader => new Verification(reader, anchor).run())
+export function verifyLedger(
+  store: LedgerStore,
+  anchor?: Anchor,
+  onProgress: (progress: VerifyProgress) => void = () => {},
+): Promise<LedgerVerdict> {
+  return store.snapshot(reader => new Verification(reader, anchor, onProgress).run())
 }
 
 /** The ends of the streams that hold the claims (`vendor` and every pool), to be kept elsewhere. */
@@ -62,6 +75,7 @@ export function anchorLedger(store: LedgerStore, now: number): Promise<Anchor> {
 
 class Verification {
   readonly #reader: LedgerReader
+  readonly #onProgress: (progress: VerifyProgress) => void
   readonly #anchored: Map<string, ChainHead>
   readonly #digest: Hash = createHash('sha256')
   readonly #flaws: LedgerFlaw[] = []
@@ -77,8 +91,13 @@ class Verification {
   #poolBook: PoolBook = emptyPoolBook()
   #installationBook: InstallationBook = emptyInstallationBook()
 
-  constructor(reader: LedgerReader, anchor: Anchor | undefined) {
+  constructor(
+    reader: LedgerReader,
+    anchor: Anchor | undefined,
+    onProgress: (progress: VerifyProgress) => void,
+  ) {
     this.#reader = reader
+    this.#onProgress = onProgress
     this.#anchored = new Map(anchor?.streams.map(({ stream, ...head }) => [stream, head]))
   }
 
@@ -87,6 +106,7 @@ class Verification {
     for (;;) {
       const rows = await this.#reader.eventsByStream(after)
       for (const row of rows) await this.#take(row)
+      this.#onProgress({ events: this.#events, streams: this.#streams, stream: this.#stream })
       after = rows.at(-1) ?? null
       if (rows.length < pageSize) break
     }

@@ -26,6 +26,7 @@ function silence(t: Test): Terminal {
     print: fail,
     printJson: value => fail(JSON.stringify(value)),
     say: fail,
+    progress: line => fail(line ?? undefined),
     style: (_, text) => text,
     resolve: path => path,
   }

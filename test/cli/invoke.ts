@@ -32,6 +32,7 @@ export async function invoke(name: ProgramName, args: string[], options: RunOpti
     say: line => {
       stderr += `${line}\n`
     },
+    progress: () => {},
     style: (_, text) => text,
     resolve: path => resolve(workingDirectory, path),
   }

@@ -81,9 +81,16 @@ t.test('issue, renew, revoke', async t => {
 
   const serial = /serial number ([0-9A-F]+)/.exec(renewed.stdout)?.[1]
   t.notOk(existsSync(join(cwd, `authority/issuing/previous/${serial}.pem`)))
-  const revoked = await invoke(
+  const unconfirmed = await invoke(
     'licensing-server',
     ['revoke', 'authority/issuing/issuing.pem', '--dir', 'authority', '--reason', 'stolen'],
+    { cwd },
+  )
+  t.match(unconfirmed, { code: 1, stderr: /has to be confirmed: Every license .*\n.*--yes/ })
+  t.notOk(existsSync(join(cwd, 'authority/trust/revoked.jws')))
+  const revoked = await invoke(
+    'licensing-server',
+    ['revoke', 'authority/issuing/issuing.pem', '--dir', 'authority', '--reason', 'stolen', '--yes'],
     { cwd },
   )
   t.equal(revoked.code, 0, revoked.stderr)

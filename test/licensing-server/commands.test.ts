@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { progressOn } from '../../src/cli/licensing-server/ledger.ts'
 import { openLedger } from '../../src/licensing-server/store/open.ts'
 import { invoke } from '../cli/invoke.ts'
 import { authorityFolder } from '../support/site.ts'
@@ -120,6 +121,12 @@ t.test('pools and their terms', async t => {
     graceDays: 3,
   })
   t.match((await desk.run(`pool show ${poolId}`)).stdout, /Emergency {5}no class of its own/)
+  await desk.run(`pool change ${poolId} --expires 2027-12-31`)
+  t.match(
+    (await desk.run(`pool show ${poolId}`)).stdout,
+    /Grace {9}3 days, until 2028-01-03 23:59:59 UTC/,
+    'grace, and its end',
+  )
   t.match((await desk.run('pool show calls')).stdout, /100 sessions +0 +100 +5\.0\.\.5\.x +never/)
   t.match(await desk.json('pool list --customer acme'), { length: 2 })
   t.match(await desk.json('pool list --customer bell'), [])
@@ -137,6 +144,9 @@ t.test('pools and their terms', async t => {
     ['pool open acme --product studio --sessions 5 --versions 5', /counted in seats/],
     ['pool open acme --sessions 5 --seats 5 --versions 5', /counted in sessions/],
     ['pool open acme --sessions 5 --versions 5..6..7', /no range of versions/],
+    ['pool add-sessions calls 5x --yes', /How many sessions are added is a whole number from 1 on/],
+    ['pool add-sessions calls 0 --yes', /How many sessions are added is a whole number from 1 on/],
+    ['pool add-seats calls 5 --yes', /it has no seats\.\nhint: .*pool add-sessions calls N/],
     ['pool change calls --overdraft 5', /--overdraft 5 cannot be read/],
     ['pool change calls --required-within-days soon', /no number of days/],
     ['pool change calls --expires 2027-02-30', /no day of the calendar/],
@@ -176,6 +186,7 @@ t.test('requests by file, installations, transfers', async t => {
   t.match(await desk.run('answer request.jws --key-file key --out license.jws'), {
     code: 0,
     stdout: `License ${license.licenseId} of installation ${license.installationId}: 10 sessions\n`,
+    stderr: /license\.jws\. On the machine: sessionctl license install license\.jws\n$/,
   })
   t.match(readFileSync(join(desk.folder, 'license.jws'), 'utf8'), /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/)
   t.match(
@@ -191,7 +202,14 @@ t.test('requests by file, installations, transfers', async t => {
   t.match((await desk.run(`installation show ${installationId}`)).stdout, /machine +licensed +generation=1/)
   t.match(await desk.json(`installation block ${installationId} --note stolen`), { standing: 'blocked' })
   t.match((await desk.run('installation list --standing blocked')).stdout, installationId)
+  t.match(await desk.run(`installation clear ${installationId} --note`, ''), {
+    code: 1,
+    stderr: /A note has 1 to 2000 characters\.\nhint: /,
+  })
   t.match(await desk.json(`installation clear ${installationId} --note found`), { standing: 'cleared' })
+  const { stdout: shown } = await desk.run(`installation show ${installationId}`)
+  t.match(shown, /standing-changed +from=good to=blocked note=stolen\n.*from=blocked to=cleared note=found/)
+  t.notMatch(shown, /requestDigest|jkt=/, 'what says nothing to people is for --json')
 
   t.match(await desk.run(`transfer start ${installationId}`), { code: 1, stderr: /has to be confirmed/ })
   const first = await desk.run(`transfer start ${installationId} --yes`)
@@ -218,6 +236,10 @@ t.test('requests by file, installations, transfers', async t => {
   await dead.install(await desk.answer(await dead.request({ sessions: 5 }), key))
   const force = `transfer force ${dead.license!.installationId} --yes --declaration`
   t.match(await desk.run(force, 'It burnt.'), { code: 0, stdout: /^1[0-9A-Z-]{28}\n$/ })
+  t.match(
+    (await desk.run(`installation show ${dead.license!.installationId}`)).stdout,
+    /waiting .* yes\nDeclared: It burnt\.\n/,
+  )
   const leaving = new Machine()
   await leaving.install(await desk.answer(await leaving.request({ sessions: 5 }), key))
   await desk.run(`transfer start ${leaving.license!.installationId} --yes`)
@@ -238,6 +260,10 @@ t.test('the ledger as a whole', async t => {
   t.match(await desk.json('ledger verify --anchor anchor.json'), { ok: true, flaws: [] })
   t.match((await desk.run('ledger history pool/calls')).stdout, /ada +pool-opened .*\n.*ada +key-created/)
   t.match(await desk.json('ledger history vendor --events 1'), [{ type: 'pool-registered' }])
+  t.match(await desk.run('ledger history pool/nowhere'), {
+    code: 1,
+    stderr: /The ledger has no stream pool\/nowhere\.\nhint: /,
+  })
   writeFileSync(join(desk.folder, 'no-anchor.json'), '{}')
   t.match(await desk.run('ledger verify --anchor no-anchor.json'), { code: 1, stderr: /is no anchor/ })
   t.match(await desk.run('ledger verify --anchor nothing'), { code: 1, stderr: /There is no file/ })
@@ -251,6 +277,44 @@ t.test('the ledger as a whole', async t => {
     stdout:
       /^The ledger is NOT whole: .*\npool\/calls: total sessions: the row says 1000, the events say 100\n$/,
   })
+})
+
+t.test('how far a verification has come', async t => {
+  const lines: (string | null)[] = []
+  const onProgress = progressOn({ progress: line => void lines.push(line) })
+  onProgress({ events: 1_234_500, streams: 99, stream: 'installation/80000000-0000-4000-8000-000000000000' })
+  onProgress({ events: 1_235_000, streams: 100, stream: 'installation/81000000-0000-4000-8000-000000000000' })
+  t.strictSame(lines, ['1,234,500 events in 99 streams, about 50 % …'], 'some times a second, and no more')
+  progressOn({ progress: line => void lines.push(line) })({ events: 7, streams: 2, stream: 'vendor' })
+  t.equal(lines.at(-1), '7 events in 2 streams …')
+})
+
+t.test('every command prints JSON for programs', async t => {
+  const logged = t.capture(console, 'log')
+  const help = async (...words: string[]) => {
+    await invoke('licensing-server', [...words, '--help'])
+    return logged()
+      .flatMap(({ args }) => args)
+      .join('\n')
+  }
+  const commandsOf = (text: string, words: string[]) => {
+    const at = ['licensing-server', ...words].join(' ')
+    return [...text.matchAll(new RegExp(`^ {2}${at} ([a-z-]+)`, 'gm'))].map(([, word]) => word!)
+  }
+  const visited: string[] = []
+  const visit = async (words: string[]): Promise<void> => {
+    const text = await help(...words)
+    const commands = commandsOf(text, words)
+    for (const command of commands) await visit([...words, command])
+    if (commands.length > 0 || ['run', 'completion'].includes(words[0]!)) return
+    visited.push(words.join(' '))
+    t.match(text, /^ +--json +Print JSON/m, words.join(' '))
+  }
+  await visit([])
+  t.ok(visited.length >= 30, `${visited.length} commands`)
+  for (const one of ['customer add', 'pool add-sessions', 'key revoke', 'transfer force', 'ledger verify']) {
+    t.ok(visited.includes(one), one)
+  }
 })
 
 t.test('revocation lists', async t => {

@@ -1,4 +1,5 @@
 import { readIssuer } from '../../licensing-server/authority-files.ts'
+import { count } from '../../licensing-server/ledger/refusals.ts'
 import type { Answer } from '../../licensing-server/service.ts'
 import { exitCode } from '../exit-codes.ts'
 import { readOperatorFile, writeFileAtomically } from '../files.ts'
@@ -36,6 +37,11 @@ export const answer = ledgerCommand({
       writeFileAtomically(terminal.resolve(args.out), `${outcome.license}\n`, { mode: 0o644, isNew: true })
     }
     tell(desk, args, outcome, linesOf(outcome, args.out !== undefined))
+    if (outcome.kind === 'license' && args.out !== undefined) {
+      terminal.say(
+        `The license is in ${terminal.resolve(args.out)}. On the machine: sessionctl license install ${args.out}`,
+      )
+    }
     if (outcome.kind !== 'refused') return exitCode.ok
     const { code, message, hint } = outcome.refusal
     terminal.say(`Refused: ${message} (${code})`)
@@ -50,6 +56,6 @@ function linesOf(outcome: Answer, isWritten: boolean): string[] {
   if (outcome.kind === 'confirmed') return [`Installation ${outcome.installationId} has confirmed.`]
   if (!isWritten) return [outcome.license]
   const { licenseId, units, unit, installationId, deactivated } = outcome
-  const what = deactivated ? 'which grants nothing' : `${units} ${unit}`
+  const what = deactivated ? 'which grants nothing' : count(units, unit)
   return [`License ${licenseId} of installation ${installationId}: ${what}`]
 }

@@ -1,5 +1,6 @@
 import { readEvent } from '../../licensing-server/ledger/chain.ts'
 import { installationStream } from '../../licensing-server/ledger/events.ts'
+import type { Transfer } from '../../licensing-server/ledger/model.ts'
 import { commandGroup } from '../program.ts'
 import { afterOption, ledgerCommand, tell } from './ledger-command.ts'
 import { eventLines, installationLines, transferLines } from './ledger-view.ts'
@@ -59,12 +60,16 @@ const show = ledgerCommand({
     const events = rows.map(readEvent)
     return tell(desk, args, { ...installation, transfer, events }, [
       ...installationLines([installation]),
-      ...(transfer === null ? [] : ['', ...transferLines([transfer])]),
+      ...(transfer === null ? [] : ['', ...transferLines([transfer]), ...declarationLines(transfer)]),
       '',
       ...eventLines(events),
     ])
   },
 })
+
+function declarationLines({ declaration }: Transfer): string[] {
+  return declaration === null ? [] : [`Declared: ${declaration}`]
+}
 
 const clear = ledgerCommand({
   command: 'clear <id>',

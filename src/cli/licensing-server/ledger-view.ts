@@ -110,9 +110,12 @@ export function eventLines(events: LedgerEvent[]): string[] {
   )
 }
 
+/** Thumbprints and digests, which say nothing to people; `--json` has them. */
+const unsaid = new Set(['jkt', 'requestDigest'])
+
 function sayData(data: object): string {
   return Object.entries(data)
-    .filter(([, value]) => value !== null && typeof value !== 'object')
+    .filter(([name, value]) => value !== null && typeof value !== 'object' && !unsaid.has(name))
     .map(([name, value]) => `${name}=${String(value).slice(0, 60)}`)
     .join(' ')
 }

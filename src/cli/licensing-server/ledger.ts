@@ -1,9 +1,15 @@
 import { Fault, messageOf } from '../../errors.ts'
 import { readEvent } from '../../licensing-server/ledger/chain.ts'
-import { type Anchor, anchorLedger, verifyLedger } from '../../licensing-server/verify-ledger.ts'
+import {
+  type Anchor,
+  anchorLedger,
+  type VerifyProgress,
+  verifyLedger,
+} from '../../licensing-server/verify-ledger.ts'
 import { exitCode } from '../exit-codes.ts'
 import { readOperatorFile, writeFileAtomically } from '../files.ts'
 import { commandGroup } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 import { ledgerCommand, tell } from './ledger-command.ts'
 import { eventLines } from './ledger-view.ts'
 
@@ -18,7 +24,9 @@ const verify = ledgerCommand({
     }),
   async run(desk, args) {
     const anchor = args.anchor === undefined ? undefined : readAnchor(desk.terminal.resolve(args.anchor))
-    const verdict = await verifyLedger(desk.store, anchor)
+    const verdict = await verifyLedger(desk.store, anchor, progressOn(desk.terminal)).finally(() =>
+      desk.terminal.progress(null),
+    )
     const { ok, streams, events, digest, flaws } = verdict
     tell(desk, args, verdict, [
       `${ok ? 'The ledger is whole' : 'The ledger is NOT whole'}: ${events} events in ${streams} streams, digest ${digest}`,
@@ -27,6 +35,27 @@ const verify = ledgerCommand({
     return ok ? exitCode.ok : exitCode.negative
   },
 })
+
+const progressEveryMs = 200
+
+/** Tells a few times a second how far it has come. */
+export function progressOn(terminal: Pick<Terminal, 'progress'>): (progress: VerifyProgress) => void {
+  let toldAt = Number.NEGATIVE_INFINITY
+  return progress => {
+    const now = performance.now()
+    if (now - toldAt < progressEveryMs) return
+    toldAt = now
+    terminal.progress(sayProgress(progress))
+  }
+}
+
+/** Installations are nearly all there is, and come in the order of their ids, which are random: so is their share. */
+function sayProgress({ events, streams, stream }: VerifyProgress): string {
+  const [, digits] = /^installation\/([0-9a-f]{4})/.exec(stream) ?? []
+  const share =
+    digits === undefined ? '' : `, about ${Math.floor((Number.parseInt(digits, 16) / 65_536) * 100)} %`
+  return `${events.toLocaleString('en')} events in ${streams.toLocaleString('en')} streams${share} …`
+}
 
 function readAnchor(file: string): Anchor {
   try {
@@ -68,6 +97,11 @@ const history = ledgerCommand({
       .option('events', { type: 'number', requiresArg: true, default: 50, describe: 'How many' }),
   async run(desk, args) {
     const rows = await desk.store.latestEvents(args.stream, args.events)
+    if (rows.length === 0) {
+      throw new Fault('stream-unknown', `The ledger has no stream ${args.stream}.`, {
+        hint: 'Write vendor, pool/ID or installation/ID; `licensing-server pool list` and `installation list` show the ids.',
+      })
+    }
     const events = rows.map(readEvent)
     return tell(desk, args, events, eventLines(events))
   },

@@ -1,5 +1,6 @@
 import { Fault } from '../../errors.ts'
 import { type Product, products } from '../../license/fields.ts'
+import { dayMs, sayInstant } from '../../license/instant.ts'
 import { type Pool, unitOf } from '../../licensing-server/ledger/model.ts'
 import { usualTerms } from '../../licensing-server/ledger/pools.ts'
 import { confirm, yesOption } from '../confirm.ts'
@@ -98,18 +99,23 @@ const show = ledgerCommand({
 })
 
 function termLines({ terms }: Pool): string[] {
-  const { features, graceDays, reactivation, overdraft, offlineAdmission } = terms
+  const { features, reactivation, overdraft, offlineAdmission } = terms
   const { intervalHours, requiredWithinDays } = reactivation
   const within = requiredWithinDays === null ? '' : `, required within ${requiredWithinDays} days`
   return [
     `Features      ${features.join(', ') || 'none'}`,
-    `Grace         ${graceDays} days`,
+    `Grace         ${graceText(terms)}`,
     `Reactivation  about every ${intervalHours} hours${within}`,
     `Overdraft     ${overdraft === null ? 'none' : `${overdraft.sessions} sessions for ${overdraft.minutes} minutes`}`,
     `Offline       ${offlineAdmission === null ? 'none' : `${offlineAdmission.calls} calls for ${offlineAdmission.seconds} seconds`}`,
     `Reservations  ${terms.reservationsAllowed ? 'allowed' : 'not allowed'}`,
     `Emergency     ${terms.emergencyClass ? 'calls always pass' : 'no class of its own'}`,
   ]
+}
+
+function graceText({ graceDays, expiresAt }: Pool['terms']): string {
+  if (expiresAt === null || graceDays === 0) return `${graceDays} days`
+  return `${graceDays} days, until ${sayInstant(Date.parse(expiresAt) + graceDays * dayMs)}`
 }
 
 const change = ledgerCommand({
@@ -135,8 +141,16 @@ function addCommand(unit: 'sessions' | 'seats'): Command {
         .option('yes', yesOption),
     async run(desk, args) {
       const before = known(await desk.store.pool(args.id), 'pool', args.id)
-      if (unitOf(before.product) !== unit) {
-        throw new Fault('usage', `Pool ${args.id} is of ${before.product}: it has no ${unit}.`)
+      const own = unitOf(before.product)
+      if (own !== unit) {
+        throw new Fault('usage', `Pool ${args.id} is of ${before.product}: it has no ${unit}.`, {
+          hint: `It is counted in ${own}: licensing-server pool add-${own} ${args.id} N`,
+        })
+      }
+      if (!(Number.isSafeInteger(args.number) && args.number >= 1)) {
+        throw new Fault('usage', `How many ${unit} are added is a whole number from 1 on.`, {
+          hint: `For example: licensing-server pool add-${unit} ${args.id} 10`,
+        })
       }
       await confirm(`${args.number} ${unit} are added to the ${before.total} of pool ${args.id}.`, args.yes)
       const pool = await desk.admin.addUnits(args.id, args.number)

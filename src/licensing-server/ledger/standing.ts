@@ -19,11 +19,19 @@ export function clearInstallation(installation: Installation, note: string, act:
 /** Blocks an installation: it gets no license any more. The one that it holds stays good until its dates. */
 export function blockInstallation(installation: Installation, note: string, act: Act): LedgerChange {
   if (installation.standing !== 'blocked') return stand(installation, 'blocked', note, act)
-  throw new Fault('already-blocked', `Installation ${installation.installationId} is blocked already.`)
+  throw new Fault('already-blocked', `Installation ${installation.installationId} is blocked already.`, {
+    hint: `To lift it: \`licensing-server installation clear ${installation.installationId} --note "…"\`.`,
+  })
 }
 
 function stand(installation: Installation, to: Standing, note: string, act: Act): LedgerChange {
+  const why = note.trim()
+  if (why === '' || why.length > 2_000) {
+    throw new Fault('note-invalid', 'A note has 1 to 2000 characters.', {
+      hint: 'Say why, for whoever looks it up later: --note "…".',
+    })
+  }
   const { installationId, standing: from } = installation
-  const event = eventOf(installationStream(installationId), act, 'standing-changed', { from, to, note })
+  const event = eventOf(installationStream(installationId), act, 'standing-changed', { from, to, note: why })
   return { installation: { ...installation, standing: to }, events: [event] }
 }

@@ -82,12 +82,16 @@ t.test('standings', async t => {
     })
   }
   for (const standing of ['good', 'cleared'] as const) {
-    t.throws(() => clearInstallation(of(standing), '', act), { code: 'nothing-to-clear' })
+    t.throws(() => clearInstallation(of(standing), 'Why.', act), { code: 'nothing-to-clear' })
   }
   for (const standing of ['good', 'clone-suspected', 'cleared'] as const) {
-    t.match(blockInstallation(of(standing), '', act), { installation: { standing: 'blocked' } })
+    t.match(blockInstallation(of(standing), 'Why.', act), { installation: { standing: 'blocked' } })
   }
-  t.throws(() => blockInstallation(of('blocked'), '', act), { code: 'already-blocked' })
+  t.throws(() => blockInstallation(of('blocked'), 'Why.', act), { code: 'already-blocked' })
+  for (const note of ['', ' \n', 'x'.repeat(2_001)]) {
+    t.throws(() => blockInstallation(of('good'), note, act), { code: 'note-invalid' })
+    t.throws(() => clearInstallation(of('blocked'), note, act), { code: 'note-invalid' })
+  }
 })
 
 t.test('transfers', async t => {
