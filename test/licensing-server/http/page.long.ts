@@ -103,6 +103,11 @@ t.test('revocation lists can be had as files', async t => {
   const list = await publishRevocationList(site)
   const { key } = await site.vendor.pool(10)
   const page = await send(site, { installationKey: key, sessions: '1' }, await new Machine().request())
+  t.match(
+    page.text.replace(/<[^>]+>/g, ''),
+    'sessionctl license revocations revoked.jws',
+    'and it says how the machine is given one',
+  )
   const path = /href="(\/revocation-lists\/1)"/.exec(page.text)?.[1] ?? ''
   const file = await site.get(path)
   t.equal(file.text, `${list}\n`)

@@ -1,6 +1,6 @@
 import { type Html, html } from '../../../html.ts'
 import type { License } from '../../../license/document.ts'
-import { sayInstant } from '../../../license/instant.ts'
+import { sayValidity } from '../../../license/lifecycle.ts'
 import { count } from '../../ledger/refusals.ts'
 import type { ConfirmationAnswer, LicenseAnswer } from '../../service.ts'
 import { commandLine } from './command-line.ts'
@@ -23,7 +23,7 @@ export function licenseView(answer: LicenseAnswer, license: License): Html {
 ${answer.repeated ? html`<p>This request was answered before: it is the same license again, and nothing was claimed twice.</p>` : null}
 <form method="post" action="${licenseFilePath}" enctype="multipart/form-data">
 <input type="hidden" name="${licenseField}" value="${answer.license}">
-<button type="submit">Download ${file}</button>
+<button type="submit">Download <span class="whole">${file}</span></button>
 </form>
 </div>
 ${facts(answer, license)}
@@ -46,15 +46,11 @@ const afterDeactivation = html`<p>Then make the confirmation there, and send it 
 ${commandLine('sessionctl activate --request-file confirmation.jws')}`
 
 function facts({ units, unit, deactivated }: LicenseAnswer, license: License): Html {
-  const { installationId, generation, licenseId, expiresAt, graceDays, customer } = license
-  const end =
-    expiresAt === null
-      ? 'without end'
-      : `until ${sayInstant(Date.parse(expiresAt))}${graceDays === 0 ? '' : `, then ${graceDays} days of grace`}`
+  const { installationId, generation, licenseId, customer } = license
   return html`<dl class="facts">
 <div><dt>Customer</dt><dd>${customer.name}</dd></div>
 <div><dt>The machine owns</dt><dd>${deactivated ? 'nothing any more' : count(units, unit)}</dd></div>
-${deactivated ? null : html`<div><dt>Valid</dt><dd>${end}</dd></div>`}
+${deactivated ? null : html`<div><dt>Valid</dt><dd>${sayValidity(license)}</dd></div>`}
 <div><dt>Installation</dt><dd><code>${installationId}</code>, generation ${generation}</dd></div>
 <div><dt>License</dt><dd><code>${licenseId}</code></dd></div>
 </dl>`
@@ -67,7 +63,8 @@ function revocationLinks({ revocationLists }: LicenseAnswer): Html | null {
       html`<li><a href="${revocationFilePath}/${index + 1}">Download the list${revocationLists.length === 1 ? '' : ` ${index + 1}`}</a></li>`,
   )
   return html`<h2>Revoked certificates</h2>
-<p>Take the list of revoked certificates along, so that the machine believes nothing that was signed with a stolen key. It belongs where <code>license.revocationFile</code> in the configuration of the machine says.</p>
+<p>Take the list of revoked certificates along, so that the machine believes nothing that was signed with a stolen key. Keep it there before the license is installed:</p>
+${commandLine('sessionctl license revocations revoked.jws')}
 <ul>${links}</ul>`
 }
 
