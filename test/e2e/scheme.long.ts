@@ -211,6 +211,7 @@ t.test('the server is down for weeks: overdue, grace, refused; and back again', 
 
   scene.turn(30 * day + 3_600_000)
   await becomes(first, 'overdue, in grace', ({ state, admits }) => state === 'reactivation-overdue' && admits)
+  t.match(await first.ctl('status'), { stdout: /^License +reactivation-overdue: .* in grace, until 20/ })
   t.match(await caller.call('session.acquire', { key: 'in-grace' }), { granted: true })
   scene.turn(5 * day)
   await becomes(first, 'overdue, over', ({ state, admits }) => state === 'reactivation-overdue' && !admits)
@@ -223,10 +224,14 @@ t.test('the server is down for weeks: overdue, grace, refused; and back again', 
     reactivation: { lastOutcome: 'unreachable' },
   })
 
+  t.match(await first.ctl('license show'), { code: 3, stdout: /State +reactivation-overdue\n/ })
+
   await scene.startServer()
-  // The daemon would ask by itself within hours; the operator does not wait.
-  t.match(await first.process('reactivate'), { code: 0 })
+  // No pause between two attempts of the daemon is longer, and nobody helps it.
+  scene.turn(4 * 3_600_000 + 60_000)
   await becomes(first, 'good again', ({ state }) => state === 'active')
+  t.match((await caller.call('status.get')).reactivation, { lastOutcome: 'refreshed', failures: 0 })
+  t.match(await first.ctl('status'), { code: 0, stdout: /^License +active: / })
   t.match(await caller.call('session.acquire', { key: 'again' }), { granted: true, inUse: inUse + 3 })
   t.strictSame(await caller.call('session.release', { token: live }), { released: true })
   t.match(await scene.vendor('ledger verify'), { code: 0 })

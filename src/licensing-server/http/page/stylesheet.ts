@@ -101,6 +101,7 @@ button:hover { background: var(--accent-deep); }
   .steps h2 { min-height: 1.9rem; padding: .15rem 0 0 2.6rem; }
   .facts div { grid-template-columns: 1fr; }
   input.mono { letter-spacing: 0; padding-inline: .35rem; }
+  .wrong { margin-left: -.8rem; padding-left: .55rem; }
   h1 { font-size: 1.4rem; }
   button { width: 100%; }
 }
