@@ -41,11 +41,14 @@ function isMismatch(problem: LicenseProblem): boolean {
   return problem.code === 'license-other-machine' || problem.code === 'license-other-machine-key'
 }
 
+/** Which license of which installation. */
+export type LicenseIdentity = Pick<License, 'installationId' | 'generation'>
+
 /**
  * Which license a text of the store is, also where it cannot be believed any more (a root that was taken away, a
  * revoked certificate). It was found good when it was stored, so its generation still rules out older ones.
  */
-export function identityOfStored(text: string): { installationId: string; generation: number } | null {
+export function identityOfStored(text: string): LicenseIdentity | null {
   const jws = parseJws(text, {
     type: licenseType,
     algorithm: 'PS256',
@@ -63,10 +66,7 @@ export function identityOfStored(text: string): { installationId: string; genera
  * also after a license of another installation was in force: the licensing server has replaced them, and the claim may
  * have been moved to another machine since.
  */
-export function newestOfSameInstallation(
-  text: string,
-  stored: readonly string[],
-): { installationId: string; generation: number } | null {
+export function newestOfSameInstallation(text: string, stored: readonly string[]): LicenseIdentity | null {
   const claimed = identityOfStored(text)
   const same = stored
     .map(identityOfStored)

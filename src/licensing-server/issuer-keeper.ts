@@ -31,8 +31,9 @@ export class IssuerKeeper {
     this.#lookedAt = now()
   }
 
-  current(): Issuer {
-    if (Math.abs(this.#now() - this.#lookedAt) >= lookEveryMs) this.reload()
+  /** `'now'`: looks at the files, whenever they were looked at last. */
+  current(look?: 'now'): Issuer {
+    if (look === 'now' || Math.abs(this.#now() - this.#lookedAt) >= lookEveryMs) this.reload()
     return this.#issuer
   }
 

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { License } from '../license/document.ts'
 import { formatInstant } from '../license/instant.ts'
 import { type MachineRequest, verifyMachineRequest } from '../license/machine-request.ts'
-import { type Issuer, whyNotValid } from './authority-files.ts'
+import { whyNotValid } from './authority-files.ts'
 import { readEvent } from './ledger/chain.ts'
 import { decideConfirmation } from './ledger/confirm-deactivation.ts'
 import { decideActivation, decideReactivation, type Keyed, machineSearchOf } from './ledger/decide-license.ts'
@@ -32,11 +32,12 @@ import type {
 } from './service.ts'
 import { signLicense } from './sign-license.ts'
 import type { LedgerStore } from './store/store.ts'
+import { type IssuerSource, unrevokedIssuer } from './unrevoked-issuer.ts'
 
 export interface LicensingOptions {
   store: LedgerStore
   /** What signs now; asked anew for each license, so that a renewed certificate is taken up. May throw a Fault. */
-  issuer: () => Issuer
+  issuer: IssuerSource
   /** Milliseconds since the epoch. */
   now?: () => number
   /** True for the embedded demonstration, whose licenses say so. */
@@ -55,7 +56,7 @@ export function createLicensingService(options: LicensingOptions): LicensingServ
 
 class Licensing implements LicensingService {
   readonly #store: LedgerStore
-  readonly #issuer: () => Issuer
+  readonly #issuer: IssuerSource
   readonly #now: () => number
   readonly #demonstration: boolean
 
@@ -111,7 +112,8 @@ class Licensing implements LicensingService {
   async readiness(): Promise<Readiness> {
     const ledgerProblem = await this.#store.ping().then(() => null, messageOf)
     try {
-      const [certificate] = this.#issuer().chain
+      const lists = ledgerProblem === null ? await this.revocationLists() : []
+      const [certificate] = unrevokedIssuer(this.#issuer, lists).chain
       const issuerProblem = whyNotValid(certificate, this.#now())
       const issuerValidUntil = formatInstant(certificate.validToDate.getTime())
       const ready = ledgerProblem === null && issuerProblem === null
@@ -205,6 +207,7 @@ class Licensing implements LicensingService {
   async #settle(decide: () => Promise<LicenseDecision>): Promise<Reply> {
     let payload = ''
     let license = ''
+    let lists: string[] = []
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const decision = await decide()
       if (decision.kind === 'repeat') {
@@ -220,30 +223,16 @@ class Licensing implements LicensingService {
         continue
       }
       const decided = JSON.stringify(decision.license)
-      if (decided !== payload) license = await signLicense(decision.license, this.#issuer())
+      if (decided !== payload) {
+        lists = await this.revocationLists()
+        license = await signLicense(decision.license, unrevokedIssuer(this.#issuer, lists))
+      }
       payload = decided
       if (await this.#store.commit({ ...decision.change, issue: { ...decision.issue, license } })) {
-        return this.#answer(decision.license, license)
+        return answerOf(decision.license, license, lists)
       }
     }
     return refused(refusal('server-busy', {}))
-  }
-
-  async #answer(license: License, text: string): Promise<LicenseAnswer> {
-    const { licenseId, installationId, generation, deactivated, product } = license
-    const unit = unitOf(product === 'studio' ? 'studio' : 'call-services')
-    return {
-      kind: 'license',
-      license: text,
-      revocationLists: await this.revocationLists(),
-      licenseId,
-      installationId,
-      generation,
-      units: license.maxSessions + license.seats,
-      unit,
-      deactivated,
-      repeated: false,
-    }
   }
 
   async #answerRepeat(
@@ -255,6 +244,23 @@ class Licensing implements LicensingService {
     const license = blocked ? issued : await repeatLicense(issued, revocationLists, this.#issuer)
     const about = { licenseId, installationId, generation, units, unit, deactivated }
     return { kind: 'license', license, revocationLists, ...about, repeated: true }
+  }
+}
+
+function answerOf(license: License, text: string, revocationLists: string[]): LicenseAnswer {
+  const { licenseId, installationId, generation, deactivated, product } = license
+  const unit = unitOf(product === 'studio' ? 'studio' : 'call-services')
+  return {
+    kind: 'license',
+    license: text,
+    revocationLists,
+    licenseId,
+    installationId,
+    generation,
+    units: license.maxSessions + license.seats,
+    unit,
+    deactivated,
+    repeated: false,
   }
 }
 

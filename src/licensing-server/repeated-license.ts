@@ -1,10 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import { keySha256 } from '../license/chain.ts'
 import type { License } from '../license/document.ts'
 import { formatInstant } from '../license/instant.ts'
-import { type RevocationList, revokedKeys } from '../license/revocation.ts'
-import type { Issuer } from './authority-files.ts'
 import { signLicense } from './sign-license.ts'
+import { type IssuerSource, isRevoked, partOf, revokedIn } from './unrevoked-issuer.ts'
 
 /**
  * The license of a repeated request, as it is to be given now: the very same text, or where a certificate that signed
@@ -17,27 +15,18 @@ import { signLicense } from './sign-license.ts'
 export async function repeatLicense(
   text: string,
   lists: readonly string[],
-  issuer: () => Issuer,
+  issuer: IssuerSource,
 ): Promise<string> {
   if (lists.length === 0) return text
-  const revoked = revokedKeys(lists.map(list => partOf(list, 1) as RevocationList))
+  const revoked = revokedIn(lists)
   const { x5c } = partOf(text, 0) as { x5c: string[] }
   const chain = x5c.map(der => new X509Certificate(Buffer.from(der, 'base64')))
   if (!isRevoked(chain, revoked)) return text
-  const present = issuer()
+  const present = isRevoked(issuer().chain, revoked) ? issuer('now') : issuer()
   // Nobody has renewed the issuing certificate yet. Another signature by it would be no better.
   if (isRevoked(present.chain, revoked)) return text
   const license = partOf(text, 1) as License
   const validSince = present.chain.map(({ validFromDate }) => validFromDate.getTime())
   const issuedAt = formatInstant(Math.max(Date.parse(license.issuedAt), ...validSince))
   return signLicense({ ...license, issuedAt }, present)
-}
-
-function isRevoked(chain: readonly X509Certificate[], revoked: ReadonlySet<string>): boolean {
-  return chain.some(certificate => revoked.has(keySha256(certificate)))
-}
-
-/** One part of a JWS, 0 the header and 1 the payload. */
-function partOf(jws: string, index: 0 | 1): unknown {
-  return JSON.parse(Buffer.from(jws.split('.')[index] ?? '', 'base64url').toString('utf8'))
 }

@@ -20,6 +20,7 @@ import { publishRevocations } from './publish-revocations.ts'
 import { ReadinessWatch, statusLine } from './status-line.ts'
 import { openLedger } from './store/open.ts'
 import type { LedgerStore } from './store/store.ts'
+import type { IssuerSource } from './unrevoked-issuer.ts'
 
 const logSameEveryMs = 10_000
 
@@ -68,7 +69,7 @@ export async function startLicensingServer(
   try {
     await publish()
     const { demonstration = false } = options
-    const issuer = () => keeper.current()
+    const issuer: IssuerSource = look => keeper.current(look)
     const service = createLicensingService({ store, issuer, now, demonstration })
     const metrics = new Metrics(version)
     const isStopping = () => server.isStopping

@@ -1,6 +1,9 @@
 // The whole scheme between real processes: the vendor's licensing server with its commands, and the customer's
 // machines, each with its daemon and its operator's command line.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
+import { invoke } from '../cli/invoke.ts'
 import { until } from '../support/until.ts'
 import { type Machine, Scene } from './scene.ts'
 
@@ -198,6 +201,43 @@ t.test(
     t.strictSame(await scene.ask('installation list --standing clone-suspected'), [])
   },
 )
+
+t.test('an issuing key was stolen: lists by wire and by file, and both machines come back', async t => {
+  const byFile = scene.machine('by-file')
+  t.match(await byFile.activate(key, '--sessions', '2'), { code: 0 })
+  await byFile.startDaemon()
+  const authority = (command: string, ...more: string[]) =>
+    invoke('licensing-server', [...command.split(' '), ...more], { cwd: scene.folder })
+  t.match(await authority('renew-issuing --dir authority'), { code: 0 })
+  const [old = ''] = readdirSync(join(scene.folder, 'authority/issuing/previous'))
+  const certificate = `authority/issuing/previous/${old}`
+  t.match(await authority('revoke --dir authority --yes --reason', 'stolen', certificate), { code: 0 })
+  t.match(await licenseOf(first), { state: 'active' }, 'nobody has heard of it yet')
+  await scene.vendor('revocations publish')
+
+  t.match(await first.process('reactivate'), { code: 0, stderr: /In force: 60 sessions/ })
+  t.match(
+    await licenseOf(first),
+    { state: 'active', limit: 60 },
+    'the list comes with a license that is good',
+  )
+
+  byFile.configure({ owner: 'off' })
+  byFile.reload()
+  const list = join(scene.folder, 'authority/trust/revoked.jws')
+  t.match(await byFile.ctl('license revocations', list), { code: 0, stderr: /^Kept\./ })
+  await becomes(
+    byFile,
+    'what the stolen key signed is good for nothing',
+    ({ state }) => state === 'unlicensed',
+  )
+  t.match(await byFile.ctl('license show'), { code: 3, stdout: /revoked[\s\S]*sessionctl reactivate/ })
+  t.match(await byFile.ctl('activate --request-file r.jws'), { code: 0 })
+  await scene.vendor('answer', byFile.file('r.jws'), '--out', byFile.file('l.jws'))
+  t.match(await byFile.ctl('license install l.jws'), { code: 0, stderr: /in force: 2 sessions/ })
+  t.match(await byFile.ctl('reactivate'), { code: 0, stderr: /^Refreshed: 2 sessions/ })
+  t.equal(await claimed(), 112, 'the same claims as before')
+})
 
 t.test('the server is down for weeks: overdue, grace, refused; and back again', async t => {
   const caller = await first.connect()

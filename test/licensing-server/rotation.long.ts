@@ -110,7 +110,15 @@ onEachStore(
       { license: textOf(before) },
       'without a better certificate it stays as it is',
     )
+    old.license = payloadOf(before)
+    await t.rejects(
+      vendor.service.reactivate(await old.request()),
+      { code: 'issuing-certificate-invalid', message: /it was revoked/ },
+      'but nothing new is signed that would put a machine out of service',
+    )
+    t.match(await vendor.service.readiness(), { ready: false, issuerProblem: /it was revoked/ })
     issuer = present
+    t.match(await vendor.service.readiness(), { ready: true })
     const { installationId } = payloadOf(before)
     await vendor.admin.blockInstallation(installationId, 'a copy')
     t.match(
@@ -120,7 +128,6 @@ onEachStore(
     )
     await vendor.admin.clearInstallation(installationId, 'none')
 
-    old.license = payloadOf(before)
     const anew = await vendor.service.reactivate(await old.request())
     t.equal(await judge(anew, listsOf(anew)), 'valid', 'a new request heals the machine')
   },

@@ -52,7 +52,7 @@ export const activate = defineCommand({
       licensed,
       terminal,
       async ({ keeper, exchange }) => ({
-        before: keeper.license,
+        before: keeper.license ?? keeper.identity,
         outcome: await interruptible(signal => exchange.activate(server, key, { sessions, signal })),
       }),
     )

@@ -14,10 +14,13 @@ const exitCodes: Record<Outcome['kind'], ExitCode> = {
   failed: exitCode.fault,
 }
 
-/** Tells what an activation or reactivation came to. `before` is the license that was in force. */
+/** The license that was in force; of one that could not be believed any more, whose it was. */
+export type Before = Pick<License, 'installationId'> & Partial<Pick<License, 'maxSessions'>>
+
+/** Tells what an activation or reactivation came to. */
 export function tellOutcome(
   outcome: Outcome,
-  before: License | null,
+  before: Before | null,
   file: string,
   json: boolean,
   terminal: Terminal,
@@ -45,7 +48,7 @@ function outcomeJson(outcome: Exclude<Outcome, { kind: 'failed' }>, file: string
 
 function outcomeLines(
   outcome: Exclude<Outcome, { kind: 'failed' }>,
-  before: License | null,
+  before: Before | null,
   file: string,
 ): string[] {
   switch (outcome.kind) {
@@ -69,10 +72,10 @@ function outcomeLines(
   }
 }
 
-function grantLine(license: License, before: License | null): string {
+function grantLine(license: License, before: Before | null): string {
   const verb = before?.installationId === license.installationId ? 'Refreshed' : 'Activated'
   const raised =
-    verb === 'Refreshed' && before !== null && before.maxSessions !== license.maxSessions
+    verb === 'Refreshed' && before?.maxSessions !== undefined && before.maxSessions !== license.maxSessions
       ? ` (${before.maxSessions} before)`
       : ''
   const what = license.product === 'studio' ? 'one seat' : `${sessionsText(license.maxSessions)}${raised}`

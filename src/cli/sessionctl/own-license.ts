@@ -86,7 +86,7 @@ async function open(
 
 function isReactivationDue(
   { reactivation: { intervalSeconds } }: Config,
-  { license, lifecycle }: LicenseKeeper,
+  { license, identity, lifecycle }: LicenseKeeper,
   { version, past, confirmedLicenseId }: ReactivationRecord,
   now: number,
 ): boolean {
@@ -94,6 +94,7 @@ function isReactivationDue(
   const dice = createHash('sha256').update(`${license?.licenseId} ${version}`).digest().readUInt32BE()
   return isDue({
     license,
+    isLost: license === null && identity !== null,
     urgent: lifecycle.state !== 'active',
     confirmedLicenseId,
     past,

@@ -32,7 +32,7 @@ export const reactivate = defineCommand({
     const server = licensingServerOf(args, config, terminal)
     const asked = await withOwnLicense(config, licensed, terminal, async ({ keeper, exchange, isDue }) => {
       if (args.ifDue && !isDue()) return null
-      const before = keeper.license
+      const before = keeper.license ?? keeper.identity
       const outcome = await interruptible(signal => exchange.reactivate(server, { sessions, signal }))
       return { outcome, before }
     })

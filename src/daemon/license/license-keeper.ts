@@ -4,6 +4,7 @@ import type { ChainTrust } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import { fingerprintIfAny } from '../../license/fingerprint.ts'
+import type { LicenseIdentity } from '../../license/in-force.ts'
 import type { Lifecycle } from '../../license/lifecycle.ts'
 import type { Config } from '../config/schema.ts'
 import type { Logger } from '../log.ts'
@@ -99,6 +100,11 @@ export class LicenseKeeper {
 
   get license(): License | null {
     return this.#standing.license
+  }
+
+  /** See LicenseStore.identity. */
+  get identity(): LicenseIdentity | null {
+    return this.#store.identity
   }
 
   get lifecycle(): Lifecycle {

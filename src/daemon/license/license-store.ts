@@ -1,15 +1,20 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ChainTrust } from '../../license/chain.ts'
-import { type License, licenseMaxBytes } from '../../license/document.ts'
+import type { License } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
-import { judgeLicenseInForce, newestOfSameInstallation } from '../../license/in-force.ts'
+import {
+  identityOfStored,
+  judgeLicenseInForce,
+  type LicenseIdentity,
+  newestOfSameInstallation,
+} from '../../license/in-force.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
-import { type LicenseProblem, licenseProblem } from '../../license/problems.ts'
+import type { LicenseProblem } from '../../license/problems.ts'
 import { type LicenseVerdict, verifyLicense } from '../../license/verify.ts'
 import { writeFileAtomically } from '../../write-file.ts'
 import { acceptedEvent, type LicenseEvent, type LicenseOrigin } from './license-event.ts'
+import { readSmallFile } from './read-license-file.ts'
 
 /** Where accepted licenses are kept; the state database. */
 export interface LicenseArchive {
@@ -96,6 +101,15 @@ export class LicenseStore {
 
   get license(): License | null {
     return this.#license
+  }
+
+  /**
+   * Which installation this machine is: by the license in force, else by the one that was, where it cannot be believed
+   * any more. It grants nothing, but it is enough to ask the licensing server for another.
+   */
+  get identity(): LicenseIdentity | null {
+    if (this.#license !== null) return this.#license
+    return this.#archived === null ? null : identityOfStored(this.#archived)
   }
 
   get rejection(): Rejection | null {
@@ -281,17 +295,4 @@ export class LicenseStore {
 function isOvertaken(license: License, basedOn: License | null, inForce: License | null): boolean {
   if (inForce === null || inForce.licenseId === basedOn?.licenseId) return false
   return inForce.installationId !== license.installationId
-}
-
-/** The text of a regular file that is no longer than any license. Never waits for a pipe. */
-function readSmallFile(path: string): string | LicenseProblem {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    const stats = fstatSync(fd)
-    if (!stats.isFile()) throw new Error('it is not a regular file')
-    if (stats.size <= licenseMaxBytes) return readFileSync(fd, 'utf8')
-    return licenseProblem('license-too-large', { bytes: stats.size, maxBytes: licenseMaxBytes })
-  } finally {
-    closeSync(fd)
-  }
 }

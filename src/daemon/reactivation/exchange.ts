@@ -3,6 +3,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { License } from '../../license/document.ts'
 import type { Product } from '../../license/fields.ts'
 import type { MachineFingerprint } from '../../license/fingerprint.ts'
+import type { LicenseIdentity } from '../../license/in-force.ts'
 import { createMachineRequest } from '../../license/machine-request.ts'
 import type { LicensingServer, Refusal, Refused, Unavailable } from './licensing-server.ts'
 import { afterAttempt, type RecordBook } from './record.ts'
@@ -21,6 +22,8 @@ import {
 export interface Installation {
   readonly licensed: { readonly product: Product; readonly version: string }
   readonly license: License | null
+  /** Which installation this machine is, also where its license cannot be believed any more; null: none yet. */
+  readonly identity: LicenseIdentity | null
   /** Takes a license into force if it is good and not late: see LicenseStore.offer. */
   offer(
     text: string,
@@ -114,7 +117,7 @@ export class Exchange {
   /** Refreshes the license, or tells the server that the machine has stopped using one that was taken away. */
   reactivate(server: LicensingServer, ask: Ask): Promise<Outcome> {
     return this.#attempt(ask.signal, async () => {
-      if (this.#parts.installation.license === null) return failed(notActivated())
+      if (this.#parts.installation.identity === null) return failed(notActivated())
       const settled = await this.#settleDeactivation(server, ask.signal)
       if (settled !== null && settled.kind !== 'refused') return settled
       return this.#finish(server, ask, text => server.reactivate(text, ask.signal))
@@ -212,13 +215,13 @@ export class Exchange {
 
   async #wish(sessions: number | null, deactivationOf: string | null) {
     const { product, version } = this.#parts.installation.licensed
-    const { license } = this.#parts.installation
+    const { identity } = this.#parts.installation
     const { privateKey, jkt, fingerprint, hostname } = await this.#parts.identify()
     const asks: Wish = {
       product,
       version,
-      installationId: license?.installationId ?? null,
-      generation: license?.generation ?? 0,
+      installationId: identity?.installationId ?? null,
+      generation: identity?.generation ?? 0,
       sessions,
       fingerprint,
       hostname,

@@ -164,12 +164,13 @@ export class Reactivator {
   /** Makes a plan anew where what it rests on has changed: license, past, or configuration. */
   #replan(): void {
     const { installation, clocks } = this.#parts
-    const { license, lifecycle } = installation
+    const { license, identity, lifecycle } = installation
+    const isLost = license === null && identity !== null
     const urgent = lifecycle.state !== 'active'
     const { version, past, last, confirmedLicenseId } = this.#book.read()
     this.#count(last)
     const { intervalSeconds } = this.#config.reactivation
-    const basis = JSON.stringify([license?.licenseId, urgent, version, this.owner, intervalSeconds])
+    const basis = JSON.stringify([license?.licenseId, isLost, urgent, version, this.owner, intervalSeconds])
     if (basis === this.#plannedFor) return
     this.#plannedFor = basis
     const now = clocks.wallNow()
@@ -177,7 +178,7 @@ export class Reactivator {
     const random = Math.random()
     const at =
       this.owner === 'daemon'
-        ? nextAttemptAt({ license, urgent, confirmedLicenseId, past, intervalMs, now, random })
+        ? nextAttemptAt({ license, isLost, urgent, confirmedLicenseId, past, intervalMs, now, random })
         : null
     this.#plan = at === null ? null : { at, dueAt: clocks.monotonicNow() + at - now }
   }

@@ -38,6 +38,8 @@ export interface Past {
 
 export interface Question {
   readonly license: Pick<License, 'issuedAt' | 'reactivation' | 'deactivated' | 'licenseId'> | null
+  /** Whether the machine had a license that cannot be believed any more: `license` is null, and another is to be had. */
+  readonly isLost: boolean
   /** Whether the license runs out, is in grace, or is over. */
   readonly urgent: boolean
   /** The deactivated license that the server knows to be out of use; null: none. */
@@ -57,7 +59,7 @@ export interface Question {
  */
 export function nextAttemptAt(question: Question): number | null {
   const { license, past, now, confirmedLicenseId } = question
-  if (license === null) return null
+  if (license === null) return question.isLost ? afterLoss(question) : null
   if (license.deactivated && license.licenseId === confirmedLicenseId) return null
   if (past.failures > 0) return afterFailure(question)
   // A license that grants nothing waits for its confirmation, not for an interval, unless that was refused.
@@ -101,6 +103,15 @@ function afterAnswer(license: NonNullable<Question['license']>, question: Questi
   const at = heardAt + interval * (1 - splayShare * random)
   if (at > now) return at
   return now + Math.min(startSplayMs, interval * splayShare) * random
+}
+
+/** Calls are refused until another license comes, so it is asked for at once, and daily where that was refused. */
+function afterLoss(question: Question): number {
+  const { past, now, random } = question
+  if (past.failures > 0) return afterFailure(question)
+  if (!past.refused) return now + firstBackoffMs * random
+  const heardAt = Math.min(now, past.answeredAt ?? 0)
+  return Math.max(now, heardAt + urgentIntervalMs * (1 - splayShare * random))
 }
 
 /**

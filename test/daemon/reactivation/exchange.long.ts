@@ -115,6 +115,31 @@ t.test('a machine without a license has nothing to refresh', async t => {
   t.strictSame(world.front.seen, [])
 })
 
+t.test('a license that cannot be believed any more is enough to ask for another', async t => {
+  const world = await World.create(t)
+  const { vendor } = world.site
+  const { key, poolId } = await vendor.pool(100, { terms: { versions: { from: '5.0', to: '5.x' } } })
+  const before = await activated(world, key, 40)
+  const { installationId } = before.keeper.license!
+  before.close()
+  before.site.config.product.version = '6.0'
+  const upgraded = await world.open(before.site)
+  t.equal(upgraded.keeper.license, null)
+  t.match(upgraded.keeper.identity, { installationId, generation: 1 })
+  t.match(await upgraded.exchange.reactivate(upgraded.server, nothing), {
+    kind: 'refused',
+    refusal: { code: 'version-not-covered' },
+  })
+  await vendor.admin.changeTerms(poolId, { versions: { from: '5.0', to: '6.x' } })
+  t.match(await upgraded.exchange.reactivate(upgraded.server, nothing), {
+    kind: 'refreshed',
+    license: { installationId, generation: 2, maxSessions: 40 },
+  })
+  t.equal(await vendor.claimed(poolId), 40)
+  const [installation] = await vendor.store.installations({ poolId })
+  t.match(installation, { standing: 'good' })
+})
+
 t.test('a lost reply: the very same request is sent again, and nothing is claimed twice', async t => {
   const world = await World.create(t)
   const { vendor } = world.site

@@ -150,6 +150,22 @@ t.test('the server is away for days: overdue, grace, refused, and back again', a
   t.strictSame(await caller.call('session.release', { token: live }), { released: true })
 })
 
+t.test('software that was upgraded past its license fetches one that covers it by itself', async t => {
+  const world = await World.create(t)
+  const versions = { from: '5.0', to: '5.x' }
+  const { site, poolId, stop } = await run(t, world, {}, { versions })
+  await stop()
+  site.config.product.version = '6.0'
+  await world.site.vendor.admin.changeTerms(poolId, { versions: { from: '5.0', to: '6.x' } })
+  const here = await startHere(t, site, world)
+  const client = await here.client()
+  t.match(await client.call('license.get'), { state: 'unlicensed', message: /6\.0/ })
+  world.pass(60_000)
+  await until('it is licensed', async () => (await client.call('license.get')).state === 'active')
+  t.match(await client.call('license.get'), { limit: 40, generation: 2 })
+  t.equal(await world.site.vendor.claimed(poolId), 40)
+})
+
 t.test('a claim that is moved away: deactivated, confirmed, and not asked for any more', async t => {
   const world = await World.create(t)
   const running = await run(t, world)

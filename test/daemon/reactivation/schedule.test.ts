@@ -38,6 +38,7 @@ function licenseOf(of: {
 function ask(changes: Partial<Question> = {}): number | null {
   return nextAttemptAt({
     license: licenseOf({}),
+    isLost: false,
     urgent: false,
     confirmedLicenseId: null,
     past: nothing,
@@ -52,6 +53,7 @@ t.test('whoever keeps no plan asks whether it is due', async t => {
   const due = (changes: Partial<Question>) =>
     isDue({
       license: licenseOf({}),
+      isLost: false,
       urgent: false,
       confirmedLicenseId: null,
       past: nothing,
@@ -145,6 +147,19 @@ t.test('the server is not asked before it said, and not by all at that very mome
   t.equal(ask({ past: { ...past, retryAfterMs: 90 * dayMs } }), now + maxRetryAfterMs)
 })
 
+t.test('a machine whose license cannot be believed any more asks for another at once', async t => {
+  const lost = { license: null, isLost: true, urgent: true }
+  t.equal(ask({ ...lost, random: 0 }), now)
+  t.equal(ask({ ...lost, random: 0.5 }), now + firstBackoffMs / 2, 'with a splay')
+  const failed = { ...nothing, attemptedAt: now, failures: 3 }
+  t.equal(ask({ ...lost, past: failed, random: 0.5 }), now + 2 * firstBackoffMs, 'then as after any failure')
+  const refused = { ...nothing, attemptedAt: now, answeredAt: now, refused: true }
+  t.equal(ask({ ...lost, past: refused }), now + dayMs, 'and daily where that was refused')
+  t.equal(ask({ ...lost, past: { ...refused, answeredAt: now - 2 * dayMs } }), now)
+  t.equal(ask({ ...lost, past: { ...refused, answeredAt: now + year } }), now + dayMs, 'by any clock')
+  t.equal(ask({ ...lost, isLost: false }), null, 'one that never had any does not')
+})
+
 const instant = fc.integer({ min: now - 10 * year, max: now + 10 * year })
 const question = fc.record({
   license: fc
@@ -155,6 +170,7 @@ const question = fc.record({
       deactivated: fc.boolean(),
     })
     .map(licenseOf),
+  isLost: fc.constant(false),
   urgent: fc.boolean(),
   confirmedLicenseId: fc.constant(null),
   past: fc.record({
