@@ -43,6 +43,12 @@ export const MachineRequestPayload = Type.Object({
    * which cannot know them. The newest 16 are enough.
    */
   earlierRequestIds: Type.Optional(Type.Array(uuid, { maxItems: 16 })),
+  /**
+   * Requests of before the license in force, for which the machine has no license and wants none any more: files that
+   * may still be on their way. Where one comes late it is outdated, and no sign of a clone; nothing else follows from it,
+   * so a copy that knows them is not taken for the machine. The newest 16 are enough.
+   */
+  overtakenRequestIds: Type.Optional(Type.Array(uuid, { maxItems: 16 })),
   /** The deactivated license whose receipt this request confirms; null in every other request. */
   deactivationOf: nullable(uuid),
 })

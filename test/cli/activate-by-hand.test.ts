@@ -115,6 +115,28 @@ t.test('the request by hand: the same until it is answered', async t => {
   t.equal((await read('wish.jws')).request.deactivationOf, null, 'who names a number wants a license')
 })
 
+t.test('of two files for two wishes the second may come late, and the machine is no suspect', async t => {
+  const { vendor, site, ctl, keyFile } = await startCustomer(t)
+  const { key, poolId } = await vendor.pool(100)
+  t.match(await ctl('activate', '--key-file', keyFile(key), '--sessions', '10'), { code: 0 })
+  t.match(await ctl('activate', '--request-file', 'one.jws', '--sessions', '20'), { code: 0 })
+  t.match(await ctl('activate', '--request-file', 'two.jws', '--sessions', '30'), { code: 0 })
+  const send = (name: string) => vendor.service.submit(readFileSync(join(site.folder, name), 'utf8').trim())
+  const one = await send('one.jws')
+  if (one.kind !== 'license') throw new Error(one.kind)
+  writeFileSync(join(site.folder, 'l.jws'), one.license)
+  t.match(await ctl('license', 'install', 'l.jws'), { code: 0 })
+  t.match(await ctl('reactivate'), { code: 0, stderr: /20 sessions .*generation 3/ })
+  t.match(await send('two.jws'), { kind: 'refused', refusal: { code: 'request-outdated' } })
+  t.match(await ctl('reactivate'), { code: 0 })
+  t.match(await send('two.jws'), { kind: 'refused', refusal: { code: 'request-outdated' } }, 'and later')
+  t.equal(await vendor.claimed(poolId), 20)
+  t.match(await vendor.store.installations(), [{ standing: 'good', units: 20 }])
+  const events = await vendor.store.latestEvents(`installation/${one.installationId}`, 10)
+  const naming = events.filter(({ body }) => body.includes('overtakenRequestIds'))
+  t.equal(naming.length, 1, 'it is named once, and not in every reactivation from then on')
+})
+
 t.test('a file that is carried slower than the wire is refused, and the machine is no suspect', async t => {
   const { vendor, site, ctl, keyFile } = await startCustomer(t)
   const { key, poolId } = await vendor.pool(100)

@@ -98,6 +98,8 @@ async function laidAside(machine: Machine, sessions?: number): Promise<string> {
   return request
 }
 
+const overtakenId = '6a0ee4b5-8b8e-4a5b-9b0e-9d2b7e6d1f02'
+
 onEachStore('a request that comes after the one that names it is late, and no copy', async (t, ledger) => {
   const { vendor, machine } = await activated(ledger)
   const late = await laidAside(machine, 20)
@@ -110,6 +112,27 @@ onEachStore('a request that comes after the one that names it is late, and no co
   t.match(await machine.reactivate(vendor), { generation: 5, units: 10 }, 'the machine goes on')
   t.equal(await standingOf(vendor, machine), 'good')
 })
+
+onEachStore(
+  'so is one from before the license that the machine had, where it is named as overtaken; a copy gains nothing by naming',
+  async (t, ledger) => {
+    const { vendor, machine } = await activated(ledger)
+    const late = await machine.request({ sessions: 20, requestId: overtakenId })
+    await machine.reactivate(vendor)
+    await machine.install(
+      await vendor.service.reactivate(await machine.request({ overtakenRequestIds: [overtakenId] })),
+    )
+    await machine.reactivate(vendor)
+    t.equal(codeOf(await vendor.service.submit(late)), 'request-outdated')
+    t.equal(await standingOf(vendor, machine), 'good')
+
+    const copy = machine.clone()
+    const requestId = randomUUID()
+    await machine.install(await vendor.service.reactivate(await machine.request({ requestId })))
+    await vendor.service.reactivate(await copy.request({ overtakenRequestIds: [requestId] }))
+    t.equal(await standingOf(vendor, machine), 'clone-suspected')
+  },
+)
 
 onEachStore('so is a file made before the first activation, with or without the key', async (t, ledger) => {
   const vendor = await Vendor.withCustomer(await ledger.open())

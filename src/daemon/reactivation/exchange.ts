@@ -11,6 +11,7 @@ import {
   baseOf,
   earlierRequestIds,
   findPending,
+  overtakenRequestIds,
   type PendingRequest,
   type Wish,
   wishOf,
@@ -232,7 +233,7 @@ export class Exchange {
 
   /** The request of before with this wish, else a new one, which is written down before anybody sees it. */
   async #pending(wish: { asks: Wish; jkt: string; privateKey: KeyObject }): Promise<PendingRequest> {
-    const { book, now } = this.#parts
+    const { installation, book, now } = this.#parts
     const { asks, jkt, privateKey } = wish
     for (;;) {
       const { requests } = book.read()
@@ -240,9 +241,11 @@ export class Exchange {
       if (before !== null) return before
       const requestId = randomUUID()
       const earlier = earlierRequestIds(requests, asks)
-      const content = { ...asks, earlierRequestIds: earlier }
+      const overtaken = overtakenRequestIds(requests, asks, installation.license?.requestId ?? null)
+      const content = { ...asks, earlierRequestIds: earlier, overtakenRequestIds: overtaken }
       const text = await createMachineRequest(content, { privateKey, requestId, now: now() })
-      const made = { requestId, text, wish: wishOf(asks, jkt), base: baseOf(asks), state: 'open' } as const
+      const about = { wish: wishOf(asks, jkt), base: baseOf(asks), overtaken }
+      const made = { requestId, text, ...about, state: 'open' } as const
       // Where another process wrote one down while this one was signed, this one does not name it.
       const isComplete = (known: readonly PendingRequest[]) =>
         earlierRequestIds(known, asks).join() === earlier.join()

@@ -21,11 +21,13 @@ export interface PendingRequest {
   readonly wish: string
   /** The license in force when it was made: see baseOf. */
   readonly base: string
+  /** The overtaken requests that it names: see overtakenRequestIds. */
+  readonly overtaken?: readonly string[]
   readonly state: RequestState
 }
 
 /** What a request asks for; what it says of earlier ones is none of it. */
-export type Wish = Omit<MachineRequestContent, 'earlierRequestIds'>
+export type Wish = Omit<MachineRequestContent, 'earlierRequestIds' | 'overtakenRequestIds'>
 
 /** So many a request may name (machine-request.ts). */
 const maxPending = 16
@@ -53,6 +55,25 @@ export function findPending(book: readonly PendingRequest[], wish: Wish, jkt: st
 /** The ids that a new request names. */
 export function earlierRequestIds(book: readonly PendingRequest[], wish: Wish): string[] {
   return book.filter(one => one.base === baseOf(wish)).map(({ requestId }) => requestId)
+}
+
+/**
+ * The ids that a new request names as overtaken: those of before the license in force that were not answered. What the
+ * answered one named, the server knows. `answeredId`: the request that the license in force answers.
+ */
+export function overtakenRequestIds(
+  book: readonly PendingRequest[],
+  wish: Wish,
+  answeredId: string | null,
+): string[] {
+  const answeredAt = book.findIndex(({ requestId }) => requestId === answeredId)
+  const ids = book.flatMap((one, index) => {
+    const named = one.overtaken ?? []
+    if (one.base === baseOf(wish)) return named
+    if (one.base !== book[answeredAt]?.base) return [...named, one.requestId]
+    return index > answeredAt ? [one.requestId] : []
+  })
+  return [...new Set(ids)].slice(-maxPending)
 }
 
 /**

@@ -45,6 +45,8 @@ export interface LedgerEventData {
     askedAs?: number
     /** Unanswered requests of the machine that the request named, if any: from now on they are outdated. */
     earlierRequestIds?: string[]
+    /** The same of requests from before the license that the machine had. */
+    overtakenRequestIds?: string[]
     /** Only where it differs from the one before. */
     fingerprint?: MachineFingerprint | null
   }

@@ -145,7 +145,7 @@ function issue(
   const { request, digest, now, demonstration, fresh } = question
   const { installationId, generation, jkt, units, fingerprint } = after
   const { licenseId } = fresh
-  const { requestId, earlierRequestIds = [] } = request
+  const { requestId, earlierRequestIds = [], overtakenRequestIds = [] } = request
   const last = before?.generation ?? 0
   const askedAs = request.generation === last ? {} : { askedAs: request.generation }
   const drifted = JSON.stringify(fingerprint) !== JSON.stringify(before?.fingerprint)
@@ -160,6 +160,7 @@ function issue(
     deactivated,
     ...askedAs,
     ...(earlierRequestIds.length > 0 ? { earlierRequestIds } : {}),
+    ...(overtakenRequestIds.length > 0 ? { overtakenRequestIds } : {}),
     ...(drifted ? { fingerprint } : {}),
   }
   change.events.push(eventOf(installationStream(installationId), machineAct(question), 'licensed', licensed))

@@ -81,7 +81,8 @@ export function readHistory(events: readonly LedgerEvent[]): History {
   for (const event of events) {
     if (event.type !== 'licensed') continue
     requestIds.add(event.data.requestId)
-    for (const requestId of event.data.earlierRequestIds ?? []) requestIds.add(requestId)
+    const { earlierRequestIds = [], overtakenRequestIds = [] } = event.data
+    for (const requestId of [...earlierRequestIds, ...overtakenRequestIds]) requestIds.add(requestId)
     keys.add(event.data.jkt)
   }
   return { requestIds, keys }

@@ -4,6 +4,7 @@ import {
   baseOf,
   earlierRequestIds,
   findPending,
+  overtakenRequestIds,
   type PendingRequest,
   type RequestState,
   type Wish,
@@ -57,6 +58,42 @@ t.test('a new request names those that the same license in force has seen', asyn
   const next = requestFor({ ...wish, generation: 4 })
   t.strictSame(withPending(book, next), [next], 'a newer license settles them')
 })
+
+t.test(
+  'a new request names those that a newer license has overtaken, until one that did is answered',
+  async t => {
+    const after = (generation: number, sessions: number | null = null): Wish => ({
+      ...wish,
+      generation,
+      sessions,
+    })
+    const first = requestFor(after(3, 10))
+    const answered = requestFor(after(3, 11))
+    const later = requestFor(after(3, 12))
+    const old = [first, answered, later]
+    const named = (book: PendingRequest[], of: Wish, answeredId: string | null) =>
+      overtakenRequestIds(book, of, answeredId)
+    t.strictSame(named(old, after(3), null), [], 'those of the same license are no such')
+    t.strictSame(
+      named(old, after(4), answered.requestId),
+      [later.requestId],
+      'the answered one named the first',
+    )
+    t.strictSame(
+      named(old, after(4), null),
+      old.map(one => one.requestId),
+      'where none of these was answered',
+    )
+    const lost = { ...requestFor(after(4)), overtaken: [later.requestId] }
+    const book = withPending(old, lost)
+    t.strictSame(book, [lost])
+    t.strictSame(named(book, after(4, 5), answered.requestId), [later.requestId], 'its reply may be lost')
+    t.strictSame(named(book, after(5), lost.requestId), [], 'it was answered, so the server knows')
+    t.strictSame(named(book, after(6), 'by another way'), [later.requestId, lost.requestId])
+    const many = Array.from({ length: 20 }, (_, sessions) => requestFor(after(3, sessions + 1)))
+    t.equal(named(many, after(4), null).length, 16)
+  },
+)
 
 t.test('only the newest is sent again: an older one may have been overtaken', async t => {
   const first = requestFor(wish)

@@ -67,7 +67,11 @@ t.test('lineage', async t => {
 
 t.test('the past tells which requests were answered or overtaken, and to which keys', async t => {
   const stream = installationStream('i')
-  const licensed = (requestId: string, jkt: string, earlier: { earlierRequestIds?: string[] } = {}) =>
+  const licensed = (
+    requestId: string,
+    jkt: string,
+    earlier: { earlierRequestIds?: string[]; overtakenRequestIds?: string[] } = {},
+  ) =>
     eventOf(stream, act, 'licensed', {
       generation: 1,
       licenseId: 'l',
@@ -81,9 +85,9 @@ t.test('the past tells which requests were answered or overtaken, and to which k
   const history = readHistory([
     licensed('r1', 'k1'),
     eventOf(stream, act, 'leaving', { transferId: 't' }),
-    licensed('r3', 'k2', { earlierRequestIds: ['r2'] }),
+    licensed('r3', 'k2', { earlierRequestIds: ['r2'], overtakenRequestIds: ['r0'] }),
   ])
-  t.strictSame([...history.requestIds], ['r1', 'r3', 'r2'])
+  t.strictSame([...history.requestIds], ['r1', 'r3', 'r2', 'r0'])
   t.strictSame([...history.keys], ['k1', 'k2'])
 })
 
