@@ -196,11 +196,54 @@ t.test(
       stderr: /Another copy of this machine was licensed since/,
     })
     t.match(await licenseOf(first), { state: 'active', limit: 60 }, 'what it holds stays as good as it was')
+    await scene.vendor('installation block', installationId, '--note', 'Nobody answers.')
+    t.match(await copy.ctl('reactivate'), {
+      code: 3,
+      stderr: /\(installation-blocked\)\nhint: .*Ada Lovelace/,
+    })
     await scene.vendor('installation clear', installationId, '--note', 'The copy was shut down.')
     t.match(await first.ctl('reactivate'), { code: 0 })
     t.strictSame(await scene.ask('installation list --standing clone-suspected'), [])
   },
 )
+
+t.test('a dead machine: moved on a declaration; it comes back alive and is told', async t => {
+  const dead = scene.machine('dead')
+  t.match(await dead.activate(key, '--sessions', '3'), { code: 0 })
+  const claimedBefore = await claimed()
+  const installationId = await dead.installationId()
+  const forced = await scene.ask('transfer force --yes --declaration', 'It burnt on 3 May.', installationId)
+  t.match(forced, { state: 'waiting', units: 3, declaration: 'It burnt on 3 May.' })
+  const heir = scene.machine('heir-of-dead')
+  t.match(await heir.activate(forced.installationKey), { code: 0, stderr: /Activated: 3 sessions/ })
+  t.equal(await claimed(), claimedBefore)
+  t.match(await dead.ctl('license show license.jws'), { code: 0, stdout: /State +active: / })
+  t.match(await dead.ctl('reactivate'), { code: 0, stderr: /is deactivated: its claim goes to another/ })
+  t.match(await dead.ctl('license show license.jws'), { stdout: /State +deactivated: / })
+  const shown = await scene.vendor('installation show', installationId)
+  t.match(shown.stdout, /Declared: It burnt on 3 May\.\n[\s\S]*deactivation-confirmed/)
+  t.match(await scene.machine('third-heir').activate(forced.installationKey), {
+    code: 3,
+    stderr: /transfer-key-used/,
+  })
+})
+
+t.test('a seat of Studio is claimed the same way, one a machine', async t => {
+  await scene.vendor('pool open acme --id studio --product studio --seats 1 --versions 5.0..5.x')
+  const { installationKey } = await scene.ask('key create studio')
+  const desk = scene.machine('desk')
+  const studio = ['--product', 'studio', '--product-version', '5.1']
+  t.match(await desk.activate(key, ...studio), { code: 3, stderr: /other-product/ })
+  t.match(await desk.activate(installationKey, ...studio), {
+    code: 0,
+    stderr: /Activated: one seat for Acme/,
+  })
+  t.match(await desk.activate(installationKey, ...studio), { code: 0, stderr: /Refreshed: one seat/ })
+  t.match(await desk.ctl('reactivate', ...studio), { code: 0, stderr: /Refreshed: one seat/ })
+  const none = await scene.machine('other-desk').activate(installationKey, ...studio)
+  t.match(none, { code: 3, stderr: /The pool of 1 seat has none left; 1 more is needed/ })
+  t.equal((await scene.ask('pool show studio')).claimed, 1)
+})
 
 t.test('an issuing key was stolen: lists by wire and by file, and both machines come back', async t => {
   const byFile = scene.machine('by-file')
@@ -236,7 +279,7 @@ t.test('an issuing key was stolen: lists by wire and by file, and both machines 
   await scene.vendor('answer', byFile.file('r.jws'), '--out', byFile.file('l.jws'))
   t.match(await byFile.ctl('license install l.jws'), { code: 0, stderr: /in force: 2 sessions/ })
   t.match(await byFile.ctl('reactivate'), { code: 0, stderr: /^Refreshed: 2 sessions/ })
-  t.equal(await claimed(), 112, 'the same claims as before')
+  t.equal(await claimed(), 115, 'the same claims as before')
 })
 
 t.test('the server is down for weeks: overdue, grace, refused; and back again', async t => {

@@ -3,6 +3,7 @@ import { count } from '../../licensing-server/ledger/refusals.ts'
 import type { Answer } from '../../licensing-server/service.ts'
 import { exitCode } from '../exit-codes.ts'
 import { readOperatorFile, writeFileAtomically } from '../files.ts'
+import { sessionsOf } from '../sessionctl/sessions-option.ts'
 import { ledgerCommand, tell } from './ledger-command.ts'
 
 export const answer = ledgerCommand({
@@ -28,10 +29,11 @@ export const answer = ledgerCommand({
     const issuer = readIssuer(config.authority.directory, Date.now())
     const service = createLicensingService({ store, issuer: () => issuer })
     const read = (file: string) => Buffer.from(readOperatorFile(terminal.resolve(file))).toString('utf8')
-    const { keyFile, sessions } = args
+    const { keyFile } = args
+    const sessions = sessionsOf(args)
     const outcome = await service.submit(read(args.request), {
       ...(keyFile === undefined ? {} : { installationKey: read(keyFile) }),
-      ...(sessions === undefined ? {} : { sessions }),
+      ...(sessions === null ? {} : { sessions }),
     })
     if (outcome.kind === 'license' && args.out !== undefined) {
       writeFileAtomically(terminal.resolve(args.out), `${outcome.license}\n`, { mode: 0o644, isNew: true })

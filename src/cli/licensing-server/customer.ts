@@ -1,5 +1,5 @@
 import { commandGroup } from '../program.ts'
-import { afterOption, ledgerCommand, tell } from './ledger-command.ts'
+import { afterOption, ledgerCommand, requireChange, tell } from './ledger-command.ts'
 import { customerLines, poolLines } from './ledger-view.ts'
 import { known } from './unknown.ts'
 
@@ -43,6 +43,7 @@ const change = ledgerCommand({
       .option('phone', phoneOption),
   async run(desk, args) {
     const { name, representative, email, phone } = args
+    requireChange({ name, representative, email, phone }, 'Say --name, --representative, --email or --phone.')
     const customer = await desk.admin.changeCustomer(args.id, {
       ...(name === undefined ? {} : { name }),
       representative: {

@@ -2,7 +2,7 @@ import { readEvent } from '../../licensing-server/ledger/chain.ts'
 import { installationStream } from '../../licensing-server/ledger/events.ts'
 import type { Transfer } from '../../licensing-server/ledger/model.ts'
 import { commandGroup } from '../program.ts'
-import { afterOption, ledgerCommand, tell } from './ledger-command.ts'
+import { afterOption, eventsOf, eventsOption, ledgerCommand, tell } from './ledger-command.ts'
 import { eventLines, installationLines, transferLines } from './ledger-view.ts'
 import { known } from './unknown.ts'
 
@@ -46,17 +46,12 @@ const list = ledgerCommand({
 const show = ledgerCommand({
   command: 'show <id>',
   describe: 'Show an installation and its latest events',
-  builder: argv =>
-    argv.positional('id', idPositional).option('events', {
-      type: 'number',
-      requiresArg: true,
-      default: 20,
-      describe: 'How many events',
-    }),
+  builder: argv => argv.positional('id', idPositional).option('events', eventsOption(20)),
   async run(desk, args) {
+    const most = eventsOf(args)
     const situation = known(await desk.store.situation(args.id), 'installation', args.id)
     const { installation, transfer } = situation
-    const rows = await desk.store.latestEvents(installationStream(args.id), args.events)
+    const rows = await desk.store.latestEvents(installationStream(args.id), most)
     const events = rows.map(readEvent)
     return tell(desk, args, { ...installation, transfer, events }, [
       ...installationLines([installation]),

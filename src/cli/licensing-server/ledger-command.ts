@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import type { ArgumentsCamelCase, Argv } from 'yargs'
+import { Fault } from '../../errors.ts'
 import { type Administration, createAdministration } from '../../licensing-server/administration.ts'
 import type { Config } from '../../licensing-server/config/schema.ts'
 import type { LedgerStore } from '../../licensing-server/store/store.ts'
@@ -95,6 +96,27 @@ export function tell({ terminal }: Desk, { json }: LedgerArgs, value: unknown, l
   if (json) terminal.printJson(value)
   else for (const line of lines) terminal.print(line)
   return exitCode.ok
+}
+
+/** For what shows events. */
+export function eventsOption(usual: number) {
+  return { type: 'number', requiresArg: true, default: usual, describe: 'How many events' } as const
+}
+
+const mostEvents = 100_000
+
+/** The number of `--events`. A Fault `usage` where it is none. */
+export function eventsOf({ events }: { events: number }): number {
+  if (Number.isSafeInteger(events) && events >= 1 && events <= mostEvents) return events
+  throw new Fault('usage', `The number of events is a whole number from 1 to ${mostEvents}.`, {
+    hint: 'For example: --events 100',
+  })
+}
+
+/** A Fault `usage` where a command that changes something was told nothing to change. */
+export function requireChange(changes: object, hint: string): void {
+  if (Object.values(changes).some(value => value !== undefined)) return
+  throw new Fault('usage', 'Nothing to change was named.', { hint })
 }
 
 /** For listings, which give a page at a time. */

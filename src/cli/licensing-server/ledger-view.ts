@@ -110,12 +110,22 @@ export function eventLines(events: LedgerEvent[]): string[] {
   )
 }
 
-/** Thumbprints and digests, which say nothing to people; `--json` has them. */
-const unsaid = new Set(['jkt', 'requestDigest'])
+/** Thumbprints, digests and hashed facts, which say nothing to people; `--json` has them. */
+const unsaid = new Set(['jkt', 'requestDigest', 'fingerprint'])
 
 function sayData(data: object): string {
   return Object.entries(data)
-    .filter(([name, value]) => value !== null && typeof value !== 'object' && !unsaid.has(name))
-    .map(([name, value]) => `${name}=${String(value).slice(0, 60)}`)
+    .filter(([name, value]) => value !== null && !unsaid.has(name))
+    .flatMap(([name, value]) => sayValue(name === 'terms' ? '' : name, value))
     .join(' ')
+}
+
+/** A list is one word; what holds values of its own is told by each of them. */
+function sayValue(name: string, value: unknown): string[] {
+  if (value === null) return [`${name}=none`]
+  if (Array.isArray(value)) return [`${name}=${value.join(',') || 'none'}`]
+  if (typeof value !== 'object') return [`${name}=${String(value).slice(0, 60)}`]
+  return Object.entries(value as object).flatMap(([part, of]) =>
+    sayValue(name === '' ? part : `${name}.${part}`, of),
+  )
 }

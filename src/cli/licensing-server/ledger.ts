@@ -10,7 +10,7 @@ import { exitCode } from '../exit-codes.ts'
 import { readOperatorFile, writeFileAtomically } from '../files.ts'
 import { commandGroup } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
-import { ledgerCommand, tell } from './ledger-command.ts'
+import { eventsOf, eventsOption, ledgerCommand, tell } from './ledger-command.ts'
 import { eventLines } from './ledger-view.ts'
 
 const verify = ledgerCommand({
@@ -94,9 +94,9 @@ const history = ledgerCommand({
         demandOption: true,
         describe: 'vendor, pool/ID, installation/ID',
       })
-      .option('events', { type: 'number', requiresArg: true, default: 50, describe: 'How many' }),
+      .option('events', eventsOption(50)),
   async run(desk, args) {
-    const rows = await desk.store.latestEvents(args.stream, args.events)
+    const rows = await desk.store.latestEvents(args.stream, eventsOf(args))
     if (rows.length === 0) {
       throw new Fault('stream-unknown', `The ledger has no stream ${args.stream}.`, {
         hint: 'Write vendor, pool/ID or installation/ID; `licensing-server pool list` and `installation list` show the ids.',

@@ -5,7 +5,7 @@ import { type Pool, unitOf } from '../../licensing-server/ledger/model.ts'
 import { usualTerms } from '../../licensing-server/ledger/pools.ts'
 import { confirm, yesOption } from '../confirm.ts'
 import { type Command, commandGroup } from '../program.ts'
-import { afterOption, ledgerCommand, tell } from './ledger-command.ts'
+import { afterOption, ledgerCommand, requireChange, tell } from './ledger-command.ts'
 import { keyLines, poolLines } from './ledger-view.ts'
 import { reactivationOf, termsOf, withTerms } from './terms-options.ts'
 import { known } from './unknown.ts'
@@ -123,9 +123,15 @@ const change = ledgerCommand({
   describe: 'Change what the licenses of a pool grant; machines receive it with their next reactivation',
   builder: argv => withTerms(argv).positional('id', idPositional),
   async run(desk, args) {
+    const terms = termsOf(args)
+    const { reactivateHours, requiredWithinDays } = args
+    requireChange(
+      { ...terms, reactivateHours, requiredWithinDays },
+      'For example: --expires 2028-12-31. See: licensing-server pool change --help',
+    )
     const before = known(await desk.store.pool(args.id), 'pool', args.id)
     const reactivation = reactivationOf(args, before.terms.reactivation)
-    const pool = await desk.admin.changeTerms(args.id, { ...termsOf(args), reactivation })
+    const pool = await desk.admin.changeTerms(args.id, { ...terms, reactivation })
     return tell(desk, args, pool, [...poolLines([pool]), '', ...termLines(pool)])
   },
 })

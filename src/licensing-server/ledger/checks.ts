@@ -4,6 +4,7 @@ import { Fault } from '../../errors.ts'
 import { LicensePayload } from '../../license/document.ts'
 import { flawsOf, label, sayFlaws } from '../../license/fields.ts'
 import { parseInstant } from '../../license/instant.ts'
+import { versionInRange } from '../../license/version-range.ts'
 import type { PoolTerms } from './model.ts'
 import type { Representative } from './refusals.ts'
 
@@ -60,6 +61,11 @@ export function checkTotal(total: number): void {
 
 export function checkTerms(of: PoolTerms): void {
   if (!termsValidator.Check(of)) throw invalid('terms', termsValidator.Errors(of))
+  if (!versionInRange(of.versions.from, of.versions)) {
+    throw new Fault('terms-invalid', `No version is from ${of.versions.from} to ${of.versions.to}.`, {
+      hint: 'Write the lower one first: 5.0..5.x.',
+    })
+  }
   if (of.expiresAt === null || parseInstant(of.expiresAt) !== null) return
   throw new Fault('terms-invalid', `The calendar has no ${of.expiresAt}.`)
 }

@@ -56,6 +56,8 @@ t.test('terms are held against the schema of the license that they will stand in
     { graceDays: -1 },
     { features: ['Not A Slug'] },
     { versions: { from: 'x', to: '5.x' } },
+    { versions: { from: '6', to: '5.x' } },
+    { versions: { from: '5.2', to: '5.1' } },
     { reactivation: { intervalHours: 0, requiredWithinDays: null } },
     { expiresAt: '2027-12-31' },
     { expiresAt: '2027-02-30T23:59:59Z' },
