@@ -12,6 +12,7 @@ import type {
 } from './entries.ts'
 import type { Outbox } from './outbox.ts'
 import { HeldSession, type Session, type SessionOwner } from './session.ts'
+import { TurnoverMap } from './turnover-map.ts'
 
 /** Why a session that the daemon did not know any more could not be had again. */
 export interface SessionLoss {
@@ -35,9 +36,9 @@ export class Admissions implements SessionOwner {
   readonly #outbox: Outbox
   readonly #queued: () => void
   readonly #lost: (loss: SessionLoss) => void
-  readonly #held = new Map<string, HeldSession>()
+  readonly #held = new TurnoverMap<HeldSession>()
   /** Acquires on their way: whoever asks for the same key in the meantime shares the answer. */
-  readonly #asking = new Map<string, AcquireEntry>()
+  readonly #asking = new TurnoverMap<AcquireEntry>()
   /** Acquires that are to bring back a session which is held but unknown to the daemon. */
   readonly #reclaiming = new Map<string, AcquireEntry>()
   #ended = false

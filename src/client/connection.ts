@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
+import type { Writable } from 'node:stream'
 import { type ClientOptions, WebSocket } from 'ws'
 import { type Fault, messageOf } from '../errors.ts'
 import { SUBPROTOCOL } from '../protocol/codes.ts'
 import { type Endpoint, readToken } from './endpoint.ts'
 import { rejectedFault } from './faults.ts'
+import { OutFrame } from './out-frame.ts'
 
 /** What a connection tells. After `closed` or `rejected`, and after it was left, it tells nothing more. */
 export interface ConnectionListener {
@@ -27,6 +29,9 @@ export class Connection {
   readonly #endpoint: Endpoint
   readonly #listener: ConnectionListener
   readonly #socket: WebSocket
+  /** The socket below the WebSocket: frames of text are written past `ws`. */
+  #below: Writable | undefined
+  readonly #out = new OutFrame()
   #over = false
   #error = ''
 
@@ -36,6 +41,9 @@ export class Connection {
     this.#listener = listener
     const socket = new WebSocket(endpoint.url, [SUBPROTOCOL], webSocketOptions(endpoint))
     this.#socket = socket
+    socket.on('upgrade', response => {
+      this.#below = response.socket
+    })
     socket.on('open', () => this.#over || listener.opened())
     socket.on('message', data => this.#over || listener.received(data.toString()))
     socket.on('ping', () => this.#over || listener.heard())
@@ -52,7 +60,8 @@ export class Connection {
   }
 
   send(frame: string): void {
-    this.#socket.send(frame)
+    if (this.#below === undefined || this.#socket.readyState !== WebSocket.OPEN) return
+    this.#out.sendTo(this.#below, frame)
   }
 
   ping(): void {

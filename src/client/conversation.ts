@@ -17,6 +17,15 @@ import {
   type WireMessage,
 } from './wire.ts'
 
+export interface ConversationOptions {
+  /** For messages. */
+  readonly address: string
+  /** The parameters of `hello`, as JSON. */
+  readonly hello: string
+  /** As many requests as wait make a frame at once, not only in the next `flush`. */
+  readonly partLength: number
+}
+
 export interface ConversationPort {
   send(frame: string): void
   /** Something waits to be sent by `flush`. */
@@ -33,6 +42,7 @@ export class Conversation {
   readonly queries: Queries
   readonly #address: string
   readonly #hello: string
+  readonly #partLength: number
   readonly #port: ConversationPort
   readonly #outbox = new Outbox()
   /** The daemon's part of the handshake; `undefined` until it came on this connection. */
@@ -41,14 +51,14 @@ export class Conversation {
   #resumed = 0
   #draining = false
 
-  /** `hello` is the parameters of that request as JSON, `address` is for messages. */
-  constructor(address: string, hello: string, port: ConversationPort) {
+  constructor({ address, hello, partLength }: ConversationOptions, port: ConversationPort) {
     this.#address = address
     this.#hello = hello
+    this.#partLength = partLength
     this.#port = port
     this.admissions = new Admissions(
       this.#outbox,
-      () => port.queued(),
+      () => this.#queued(),
       loss => port.emit('sessionLost', loss),
     )
     this.queries = new Queries(this.#outbox)
@@ -111,6 +121,12 @@ export class Conversation {
     this.queries.failAll(fault)
     this.admissions.end()
     for (const entry of this.#outbox.clear()) if (entry.kind === 'release') entry.resolve?.(false)
+  }
+
+  /** The daemon works on what was sent already while the client makes the next requests. */
+  #queued(): void {
+    if (this.established && this.#outbox.waiting >= this.#partLength) this.flush()
+    this.#port.queued()
   }
 
   #answered({ id, result, error }: WireMessage): Fault | undefined {

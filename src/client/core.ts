@@ -1,6 +1,6 @@
 import type { Fault } from '../errors.ts'
 import { CLOSE, mayComeBack } from '../protocol/codes.ts'
-import { Conversation } from './conversation.ts'
+import { Conversation, type ConversationOptions } from './conversation.ts'
 import type { AcquireOutcome, Query, Waiter } from './entries.ts'
 import type { ClientEvents } from './events.ts'
 import {
@@ -29,11 +29,7 @@ export interface CorePort {
   emit<E extends keyof ClientEvents>(event: E, ...values: ClientEvents[E]): void
 }
 
-export interface CoreOptions extends LinkTimes {
-  /** Where the daemon is, for messages. */
-  readonly address: string
-  /** The parameters of `hello`, as JSON. */
-  readonly hello: string
+export interface CoreOptions extends LinkTimes, ConversationOptions {
   /** How long an acquire or a query waits for its answer. */
   readonly acquireTimeoutMs: number
   /** How long `close` tries to deliver what is left. */
@@ -75,7 +71,7 @@ export class ClientCore {
     this.#port = port
     this.#link = new Link(options, random)
     this.#why = unreachableFault(options.address, 'it has not answered yet')
-    this.#conversation = new Conversation(options.address, options.hello, {
+    this.#conversation = new Conversation(options, {
       send: frame => port.send(frame),
       queued: () => {
         if (this.#conversation.established) port.flushSoon()

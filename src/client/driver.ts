@@ -4,6 +4,9 @@ import { ClientCore, type CorePort } from './core.ts'
 import type { ClientEvents } from './events.ts'
 import type { Settings } from './options.ts'
 
+/** Fewer requests would cost more in writes than the daemon gains by beginning earlier. */
+const PART_LENGTH = 32
+
 /** No timer of Node reaches further. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
@@ -29,7 +32,7 @@ export class Driver implements CorePort {
   constructor(settings: Settings, emit: <E extends keyof ClientEvents>(event: E, values: unknown[]) => void) {
     this.#settings = settings
     this.emit = (event, ...values) => process.nextTick(emit, event, values)
-    this.core = new ClientCore(settings.core, this, Math.random)
+    this.core = new ClientCore({ ...settings.core, partLength: PART_LENGTH }, this, Math.random)
   }
 
   connect(): void {

@@ -27,7 +27,7 @@ export interface ClientOptions extends EndpointOptions {
 
 export interface Settings {
   readonly endpoint: Endpoint
-  readonly core: CoreOptions
+  readonly core: Omit<CoreOptions, 'partLength'>
   readonly batching: boolean
   /** What the keys begin with that the client makes itself. */
   readonly keyPrefix: string
@@ -51,7 +51,7 @@ export function settingsOf(options: ClientOptions): Settings {
     const hint = 'Use letters, digits, dots, underscores and dashes, beginning with a letter or digit.'
     throw invalidOptions('"application" must be 1 to 63 of the characters allowed.', hint)
   }
-  const core: CoreOptions = {
+  const core: Settings['core'] = {
     address: endpoint.address,
     hello: JSON.stringify(helloParams(clientId, application)),
     acquireTimeoutMs: whole('acquireTimeoutMs', options.acquireTimeoutMs, 2000),

@@ -25,6 +25,11 @@ export class Outbox {
     return this.#plain.length + this.#acquires.length + this.#inFlight.length
   }
 
+  /** Requests that wait to be sent. */
+  get waiting(): number {
+    return this.#plain.length + this.#acquires.length
+  }
+
   /** Whether nothing is left that should still be sent or answered. */
   get settled(): boolean {
     for (const entry of this) if (isWanted(entry)) return false

@@ -1,6 +1,7 @@
 import { SUBPROTOCOL } from '../protocol/codes.ts'
 import type { NotificationName, NotificationParams, ResultOf } from '../protocol/schemas.ts'
 import type { WireError } from './faults.ts'
+import { scanReplies } from './scan.ts'
 
 /** What the daemon sends: a reply, or a notification where there is a `method`. */
 export interface WireMessage {
@@ -13,6 +14,8 @@ export interface WireMessage {
 
 /** One text frame as messages; `undefined` where it is not JSON or holds something else than objects. */
 export function parseMessages(text: string): readonly WireMessage[] | undefined {
+  const scanned = scanReplies(text)
+  if (scanned !== undefined) return scanned
   let value: unknown
   try {
     value = JSON.parse(text)

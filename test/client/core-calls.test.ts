@@ -71,6 +71,37 @@ t.test('the calls of a tick share frames within the bounds', async t => {
   )
 })
 
+t.test('many calls of a tick leave in parts before it ends', async t => {
+  const rig = new Rig({ limit: 100 }, { partLength: 4 }).start()
+  const outcomes = Array.from({ length: 10 }, (_, index) =>
+    rig.core.acquire(`call-${index}`, undefined, undefined, rig.now),
+  )
+  t.equal(rig.sent.length, 1 + 2, 'after hello')
+  rig.exchange()
+  const sessions = (await Promise.all(outcomes)).map(outcome => (outcome.granted ? outcome.session : null))
+  const released = sessions.map(session => session?.release())
+  const again = rig.core.acquire('call-0', undefined, undefined, rig.now)
+  t.equal(rig.sent.length, 1 + 3 + 2)
+  rig.exchange()
+  t.ok((await Promise.all(released)).every(Boolean))
+  t.match(await again, { granted: true })
+  t.strictSame(
+    rig.daemon.frames.slice(1).map(frame => frame.length),
+    [4, 4, 2, 4, 4, 3],
+  )
+  t.equal(rig.daemon.counter.inUse, 1)
+})
+
+t.test('no part leaves before the held sessions are resumed', async t => {
+  const rig = new Rig({ limit: 100 }, { partLength: 2 }).start()
+  await hold(rig, 'held')
+  rig.break()
+  const outcomes = ['a', 'b', 'c'].map(key => rig.core.acquire(key, undefined, undefined, rig.now))
+  rig.pass(1000)
+  t.ok((await Promise.all(outcomes)).every(outcome => outcome.granted))
+  t.strictSame(rig.daemon.methods.slice(2), ['hello', 'session.resume', ...Array(3).fill('session.acquire')])
+})
+
 t.test('frames stay within the allowed size', async t => {
   const rig = new Rig({ limit: 100, maxFrameBytes: 400 }, { maxPending: 1000 }).start()
   const outcomes = Array.from({ length: 30 }, (_, index) =>

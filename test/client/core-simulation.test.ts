@@ -78,7 +78,7 @@ class World {
     this.daemon = new SimulatedDaemon({ limit: 4, maxBatchLength: 3, resumeWindowMs })
     this.rigs = Array.from({ length: CLIENTS }, (_, index) => {
       const hello = JSON.stringify({ clientId: `client-${index}`, clientSecret: `secret-of-client-${index}` })
-      return new Rig(this.daemon, { hello, maxPending: 50 }).start()
+      return new Rig(this.daemon, { hello, maxPending: 50, partLength: 2 + index }).start()
     })
   }
 

@@ -9,6 +9,7 @@ import { type Peer, SimulatedDaemon, type SimulatedOptions } from './simulated-d
 export const CORE_OPTIONS: CoreOptions = {
   address: 'here',
   hello: JSON.stringify({ clientId: 'tester', clientSecret: 'a-secret-of-the-test' }),
+  partLength: 32,
   acquireTimeoutMs: 2000,
   closeTimeoutMs: 2000,
   handshakeTimeoutMs: 5000,

@@ -49,6 +49,7 @@ export class Caller implements CorePort {
     const core = {
       address: 'here',
       hello: JSON.stringify({ ...identity, process: options.process, notifications }),
+      partLength: 3,
       acquireTimeoutMs: 2000,
       closeTimeoutMs: 2000,
       handshakeTimeoutMs: 1500,
