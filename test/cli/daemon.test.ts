@@ -51,7 +51,7 @@ t.test('from no license to sessions that are held', async t => {
       { granted: false, reason: 'unlicensed' },
       { granted: false, reason: 'unlicensed' },
     ])
-    t.match(held.stderr, '0 granted, 2 denied.')
+    t.match(held.stderr, '0 granted, 2 refused.')
   })
 
   await t.test('an installed license is in force at once', async t => {
@@ -81,13 +81,13 @@ t.test('from no license to sessions that are held', async t => {
     t.match(await status(), { inUse: 3, limit: 3, applications: [{ name: 'ivr', inUse: 3 }] })
     const more = await ctl('hold', '1')
     t.equal(more.code, 3)
-    t.match(more.stdout, /^hold-\d+-1 {2}denied: limit-reached\n$/)
+    t.match(more.stdout, /^hold-\d+-1 {2}refused: limit-reached\n$/)
     t.match(more.stderr, /^limit-reached: /m)
 
     const shown = await ctl('status')
     t.match(shown.stdout, /^License {6}active: /m)
     t.match(shown.stdout, /^Sessions {5}3 of 3 in use \(full\), 0 free; peak 3$/m)
-    t.match(shown.stdout, /^Denied .*1 limit-reached/m)
+    t.match(shown.stdout, /^Refused .*1 limit-reached/m)
     t.match(shown.stdout, /^ivr +3 +- +3 +0$/m)
 
     holder.signal('SIGINT')

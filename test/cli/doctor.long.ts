@@ -192,7 +192,7 @@ t.test('roots, license file and clock', async t => {
   const found = await findingsOf(t, site)
   t.match(found('clock'), { result: 'warning', message: /behind license time/, mend: /set-ntp/ })
   t.match(found('license-file'), { result: 'ok' })
-  t.match(found('trust'), { result: 'ok', message: '1 roots are trusted.' })
+  t.match(found('trust'), { result: 'ok', message: '1 root is trusted.' })
 
   const { keptListsDirectory } = trustSourcesOf(site.config)
   mkdirSync(keptListsDirectory, { recursive: true })

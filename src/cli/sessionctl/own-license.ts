@@ -115,7 +115,7 @@ async function waitForLock(path: string, terminal: Terminal): Promise<() => void
     if (unlock !== null) return unlock
     if (performance.now() > deadline) {
       throw new Fault('exchange-busy', 'Another program of this machine talks to the licensing server.', {
-        hint: 'Is another sessionctl running? See: ps -C node -o pid,args',
+        hint: 'Is another sessionctl running? See: pgrep -af sessionctl',
         retryable: true,
       })
     }
