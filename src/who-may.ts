@@ -10,18 +10,18 @@ const GROUP_BITS: Record<Right | 'pass', number> = { read: 0o040, write: 0o020, 
 
 /**
  * Whether there is such a file. `existsSync` says no also where this user may not look, and sends people after a file
- * that is there.
+ * that is there. `wanted` is what they are told that they may not.
  *
  * @throws {Fault} `not-permitted`
  */
-export function isThere(path: string): boolean {
+export function isThere(path: string, wanted: Right = 'read'): boolean {
   try {
     statSync(path)
     return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
-    if (code === 'EACCES') throw notPermitted(path, 'read', error)
+    if (code === 'EACCES') throw notPermitted(path, wanted, error)
     throw error
   }
 }

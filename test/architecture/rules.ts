@@ -34,6 +34,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
     'http',
     'log',
     'rare-log',
+    'who-may',
     'write-file',
     'exposition',
     'http-listener',

@@ -54,5 +54,5 @@ function howToStart(): string {
   if (existsSync('/run/systemd/system')) {
     return 'Start it with: sudo systemctl start sessiond; why it ended: journalctl -u sessiond -n 50'
   }
-  return 'Start it with: sessiond run, or the demonstration with: npm start'
+  return 'Start it with: systemctl start sessiond, or the demonstration with: npm start'
 }

@@ -65,7 +65,7 @@ function readPems(directory: string): { name: string; pem: string }[] {
     }
   }
   throw new Fault('trust-empty', `There is no root certificate (*.pem) in ${directory}.`, {
-    hint: `Put that of the vendor there, as no license can be believed without it: sudo install -D -m 644 root.pem -t ${directory}`,
+    hint: `Put the vendor's root certificate there, as no license can be believed without it: sudo install -D -m 644 root.pem -t ${directory}`,
   })
 }
 
