@@ -18,7 +18,7 @@ export interface CommandSpec<T> {
 interface Run {
   terminal: Terminal
   code: ExitCode
-  /** The commands that were entered, such as `sessions list`; what is wrong with the rest is told with their help. */
+  /** The commands that were entered, such as `sessions`, `show <id>`: what is wrong with the rest is told by them. */
   path: string[]
 }
 
@@ -30,7 +30,7 @@ export function defineCommand<T>(spec: CommandSpec<T>): Command {
   return current => {
     const { command, describe } = spec
     const builder = (argv: Argv, isHelp: boolean) => {
-      current.path.push(wordOf(command))
+      current.path.push(command)
       return spec.builder(argv, isHelp)
     }
     const handler = async (args: ArgumentsCamelCase<T>) => {
@@ -50,7 +50,7 @@ export function commandGroup(command: string, describe: string, commands: Comman
     command,
     describe,
     builder: argv => {
-      current.path.push(wordOf(command))
+      current.path.push(command)
       return withCommands(argv, commands, current)
     },
     handler: () => {},
@@ -97,7 +97,7 @@ export async function runProgram(spec: ProgramSpec, args: string[], terminal: Te
     .exitProcess(false)
     .fail((message, error) => {
       throw error?.name === 'YError' || !error
-        ? usageFault([spec.name, ...current.path].join(' '), error?.message ?? message)
+        ? usageFault([spec.name, ...current.path], error?.message ?? message)
         : error
     })
   try {
@@ -109,8 +109,17 @@ export async function runProgram(spec: ProgramSpec, args: string[], terminal: Te
   return current.code
 }
 
-function usageFault(entered: string, complaint: string | null): Fault {
-  const text = complaint ?? 'The command line is wrong.'
-  const message = text.startsWith('Did you mean') ? `There is no such command. ${text}` : text
-  return new Fault('usage', message, { hint: `See: ${entered} --help` })
+function usageFault(entered: string[], complaint: string | null): Fault {
+  const words = entered.map(wordOf).join(' ')
+  return new Fault('usage', usageMessage(entered.join(' '), complaint ?? 'The command line is wrong.'), {
+    hint: `See: ${words} --help`,
+  })
+}
+
+/** What yargs complains of, in words of the command line. */
+function usageMessage(usage: string, complaint: string): string {
+  if (complaint.startsWith('Did you mean')) return `There is no such command. ${complaint}`
+  if (complaint.startsWith('Not enough non-option arguments')) return `Something is missing: ${usage}`
+  const wrong = /^Invalid values:\n +Argument: (\S+), Given: (.+), Choices: (.+)$/.exec(complaint)
+  return wrong === null ? complaint : `--${wrong[1]} cannot be ${wrong[2]}. It is one of: ${wrong[3]}`
 }

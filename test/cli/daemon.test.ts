@@ -41,6 +41,10 @@ t.test('from no license to sessions that are held', async t => {
       code: 3,
       stdout: /^State +unlicensed\n.*No license is installed/,
     })
+    t.match(
+      (await ctl('status')).stdout,
+      /^License +unlicensed: .*\n +What to do about it: sessionctl license show$/m,
+    )
     const held = await ctl('hold', '2', '--json')
     t.equal(held.code, 3, 'nothing was granted, so nothing is held')
     const answers = held.stdout
@@ -93,6 +97,9 @@ t.test('from no license to sessions that are held', async t => {
     holder.signal('SIGINT')
     t.match(await holder.finished(), { code: 0, stdout: /^(hold-\d+-\d {2}granted\n){3}$/ })
     t.match(await status(), { inUse: 0 })
+    // The usage state is held for a while; that must not read as if no session were free.
+    t.match((await ctl('status')).stdout, /^Sessions {5}0 of 3 in use \(lately full\), 3 free; peak 3$/m)
+    t.match((await ctl('top', '--once')).stdout, /\] 0\/3 lately full, peak 3$/m)
   })
 
   await t.test('status goes on with --watch until it is interrupted', async t => {

@@ -53,6 +53,13 @@ t.test('wrong usage', async t => {
     [['sessions', 'list', '--orphand'], 'sessionctl sessions list --help'],
     [['report', '--by', 'week'], 'sessionctl report --help'],
   ]
+  t.match(await invoke('sessionctl', ['sessions', 'show']), {
+    code: 2,
+    stderr: /^error: Something is missing: sessionctl sessions show <id>\n/,
+  })
+  t.match(await invoke('sessionctl', ['report', '--by', 'week']), {
+    stderr: /^error: --by cannot be "week"\. It is one of: "minute", "hour", "day"\n/,
+  })
   for (const [args, help] of hints) {
     const { code, stderr } = await invoke('sessionctl', args)
     t.equal(code, 2)

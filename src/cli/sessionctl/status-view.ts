@@ -58,7 +58,7 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
   const mark = license.demonstration ? terminal.style('yellow', ' (demonstration)') : ''
   const state = terminal.style(stateStyles[license.state], license.state)
   const free = Math.max(0, status.limit - status.inUse)
-  const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them waiting to be resumed`
+  const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them orphaned`
   const usage =
     status.usage === 'safe' ? '' : ` (${terminal.style(usageStyles[status.usage], usageText(status))})`
   const lines = [
