@@ -45,6 +45,7 @@ t.test('from no license to sessions that are held', async t => {
       (await ctl('status')).stdout,
       /^License +unlicensed: .*\n +What to do about it: sessionctl license show$/m,
     )
+    t.match((await ctl('status')).stdout, /^Sessions +0 of 0 in use, no new one is granted; peak 0$/m)
     const held = await ctl('hold', '2', '--json')
     t.equal(held.code, 3, 'nothing was granted, so nothing is held')
     const answers = held.stdout

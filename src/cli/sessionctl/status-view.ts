@@ -19,13 +19,12 @@ export const stateStyles: Record<Status['license']['state'], Style> = {
   'machine-mismatch': 'red',
 }
 
-/** Where no call gets a session before somebody acts, or soon none will. */
-const needsSomebody: ReadonlySet<Status['license']['state']> = new Set([
+/** Where no call gets a session before somebody acts. */
+const grantsNothing: ReadonlySet<Status['license']['state']> = new Set([
   'expired',
   'unlicensed',
   'deactivated',
   'machine-mismatch',
-  'reactivation-overdue',
 ])
 
 export const usageStyles: Record<Status['usage'], Style> = {
@@ -57,17 +56,18 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
   const { license } = status
   const mark = license.demonstration ? terminal.style('yellow', ' (demonstration)') : ''
   const state = terminal.style(stateStyles[license.state], license.state)
-  const free = Math.max(0, status.limit - status.inUse)
+  const isShut = grantsNothing.has(license.state)
+  const free = isShut ? 'no new one is granted' : `${Math.max(0, status.limit - status.inUse)} free`
   const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them orphaned`
   const usage =
     status.usage === 'safe' ? '' : ` (${terminal.style(usageStyles[status.usage], usageText(status))})`
   const lines = [
     `License      ${state}${mark}: ${license.message}`,
-    ...(needsSomebody.has(license.state)
+    ...(isShut || license.state === 'reactivation-overdue'
       ? ['             What to do about it: sessionctl license show']
       : []),
     `Reactivation ${reactivationText(status.reactivation, terminal)}`,
-    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use${usage}, ${free} free${orphaned}; peak ${status.peak}`,
+    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use${usage}, ${free}${orphaned}; peak ${status.peak}`,
     `Granted      ${status.granted} since the start, ${status.released} released, ${status.leaked} leaked`,
     `Refused      ${refusedText(status.denied)}`,
     `Connections  ${status.connections}, by ${counted(status.clients, 'client')}; this command included`,
