@@ -1,4 +1,5 @@
 import pino from 'pino'
+import { journalPriority } from './systemd/journal-priority.ts'
 
 /**
  * The log of a program: one JSON object a line, `time` in ISO 8601, `level` as a word.
@@ -41,6 +42,12 @@ function escapeUnsafe(line: string): string {
 }
 
 export function createLogger(options: LogOptions): Logger {
+  const withPriority = journalPriority(1, process.env)
+  // The first field of a line is its level.
+  const prioritized = (line: string) =>
+    options.destination === undefined
+      ? withPriority(/^{"level":"([a-z]+)"/.exec(line)?.[1] ?? 'info', line)
+      : line
   const settings: pino.LoggerOptions = {
     level: options.level,
     base: null,
@@ -52,7 +59,7 @@ export function createLogger(options: LogOptions): Logger {
       censor: '[redacted]',
     },
     serializers: { error: pino.stdSerializers.err },
-    hooks: { streamWrite: escapeUnsafe },
+    hooks: { streamWrite: line => prioritized(escapeUnsafe(line)) },
   }
   // Synchronous, so that the last lines before an end of the process are not lost.
   return pino(settings, options.destination ?? pino.destination({ fd: 1, sync: true }))

@@ -18,6 +18,8 @@ export interface CommandSpec<T> {
 interface Run {
   terminal: Terminal
   code: ExitCode
+  /** The commands that were entered, such as `sessions`, `show <id>`: what is wrong with the rest is told by them. */
+  path: string[]
 }
 
 /** A command that can be handed to `runProgram`. */
@@ -26,7 +28,11 @@ export type Command = (run: Run) => CommandModule
 /** `builder` and `run` of one command agree on their options; between commands they differ. */
 export function defineCommand<T>(spec: CommandSpec<T>): Command {
   return current => {
-    const { command, describe, builder } = spec
+    const { command, describe } = spec
+    const builder = (argv: Argv, isHelp: boolean) => {
+      current.path.push(command)
+      return spec.builder(argv, isHelp)
+    }
     const handler = async (args: ArgumentsCamelCase<T>) => {
       try {
         current.code = await spec.run(args, current.terminal)
@@ -43,9 +49,17 @@ export function commandGroup(command: string, describe: string, commands: Comman
   return current => ({
     command,
     describe,
-    builder: argv => withCommands(argv, commands, current),
+    builder: argv => {
+      current.path.push(command)
+      return withCommands(argv, commands, current)
+    },
     handler: () => {},
   })
+}
+
+/** Of `show <id>`: `show`. */
+function wordOf(command: string): string {
+  return command.split(' ')[0]!
 }
 
 function withCommands(argv: Argv, commands: Command[], current: Run): Argv {
@@ -63,7 +77,7 @@ export interface ProgramSpec {
 
 /** Parses a command line, runs its command and returns the exit code. */
 export async function runProgram(spec: ProgramSpec, args: string[], terminal: Terminal): Promise<ExitCode> {
-  const current: Run = { terminal, code: exitCode.ok }
+  const current: Run = { terminal, code: exitCode.ok, path: [] }
   const program = yargs(args)
     .scriptName(spec.name)
     .usage(`${spec.describe}\n\nUsage: $0 <command> [options]`)
@@ -82,7 +96,9 @@ export async function runProgram(spec: ProgramSpec, args: string[], terminal: Te
     )
     .exitProcess(false)
     .fail((message, error) => {
-      throw error?.name === 'YError' || !error ? usageFault(spec.name, error?.message ?? message) : error
+      throw error?.name === 'YError' || !error
+        ? usageFault([spec.name, ...current.path], error?.message ?? message)
+        : error
     })
   try {
     await withCommands(program, spec.commands, current).parseAsync()
@@ -93,8 +109,17 @@ export async function runProgram(spec: ProgramSpec, args: string[], terminal: Te
   return current.code
 }
 
-function usageFault(name: string, complaint: string | null): Fault {
-  const text = complaint ?? 'The command line is wrong.'
-  const message = text.startsWith('Did you mean') ? `There is no such command. ${text}` : text
-  return new Fault('usage', message, { hint: `See: ${name} --help` })
+function usageFault(entered: string[], complaint: string | null): Fault {
+  const words = entered.map(wordOf).join(' ')
+  return new Fault('usage', usageMessage(entered.join(' '), complaint ?? 'The command line is wrong.'), {
+    hint: `See: ${words} --help`,
+  })
+}
+
+/** What yargs complains of, in words of the command line. */
+function usageMessage(usage: string, complaint: string): string {
+  if (complaint.startsWith('Did you mean')) return `There is no such command. ${complaint}`
+  if (complaint.startsWith('Not enough non-option arguments')) return `Something is missing: ${usage}`
+  const wrong = /^Invalid values:\n +Argument: (\S+), Given: (.+), Choices: (.+)$/.exec(complaint)
+  return wrong === null ? complaint : `--${wrong[1]} cannot be ${wrong[2]}. It is one of: ${wrong[3]}`
 }

@@ -34,13 +34,17 @@ type StopSignal = keyof typeof IMPATIENT_CODES
  * Runs a service until it is told to stop: SIGTERM and SIGINT drain and stop it, a second one ends the
  * process at once, SIGHUP reads its configuration and files again. systemd is told of each, where it asks.
  *
+ * @param program its name, for whoever looks for the process
  * @param load reads the configuration anew, for SIGHUP
  * @param start resolves when clients may connect; it is given the sockets that systemd opened
  */
 export async function runService<Config extends Logging>(
+  program: string,
   load: () => LoadedConfig<Config>,
   start: (config: Config, log: Logger, sockets: readonly InheritedSocket[]) => Promise<Service<Config>>,
 ): Promise<ExitCode> {
+  // Else ps, top and systemctl show the name of a thread of Node.js, and pidof does not find it.
+  process.title = program
   const notifyRequest = takeNotifyRequest(process.env, process.pid)
   const sockets = takeInheritedSockets(process.env, process.pid)
   const { config, warnings, file } = load()

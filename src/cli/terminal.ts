@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { Fault, messageOf } from '../errors.ts'
+import { journalPriority } from '../systemd/journal-priority.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -66,7 +67,9 @@ export function processTerminal(): Terminal {
 export function reportFault(terminal: Terminal, error: unknown, json: boolean): string {
   const code = error instanceof Fault ? error.code : 'internal-error'
   const hint = error instanceof Fault ? error.hint : undefined
-  terminal.say(`${terminal.style('red', 'error:', 'stderr')} ${messageOf(error)}`)
+  const fault = `${terminal.style('red', 'error:', 'stderr')} ${messageOf(error)}`
+  const prioritized = journalPriority(2, terminal.environment)
+  for (const line of fault.split('\n')) terminal.say(prioritized('error', line))
   if (hint !== undefined) terminal.say(`${terminal.style('cyan', 'hint:', 'stderr')} ${hint}`)
   if (!(error instanceof Fault) && error instanceof Error) terminal.say(error.stack ?? '')
   if (json) terminal.printJson({ error: { code, message: messageOf(error), hint: hint ?? null } })

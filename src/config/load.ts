@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Static, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
 import { Fault, messageOf } from '../errors.ts'
+import { isThere, notPermitted } from '../who-may.ts'
 import { checkTree, checkValue } from './check.ts'
 import {
   type ConfigKey,
@@ -82,7 +83,7 @@ export function environmentVariableOf(prefix: string, segments: readonly string[
  * Reads the configuration: flags over environment over file over defaults. All problems of all sources are
  * reported in one fault.
  *
- * @throws {Fault} `config-not-found`, `config-not-readable`, `config-invalid`
+ * @throws {Fault} `config-not-found`, `config-not-readable`, `config-invalid`, `not-permitted`
  */
 export function loadConfigOf<Schema extends TSchema>(
   spec: ConfigSpec<Schema>,
@@ -122,7 +123,7 @@ function findFile(spec: ConfigSpec<TSchema>, options: LoadOptions): string | nul
   const { file, environment, workingDirectory } = options
   const named = file ?? nonEmpty(environment[`${spec.environmentPrefix}_CONFIG`])
   if (named !== undefined) return resolve(workingDirectory, named)
-  return statSync(spec.defaultFile, { throwIfNoEntry: false }) === undefined ? null : spec.defaultFile
+  return isThere(spec.defaultFile) ? spec.defaultFile : null
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
@@ -140,7 +141,9 @@ function readConfigFile(file: string, sampleFile: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
     if (error instanceof Fault) throw error
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') throw notPermitted(file, 'read', error)
+    if (code === 'ENOENT') {
       const hint = `Name an existing file with --config FILE, or copy ${sampleFile} there.`
       throw new Fault('config-not-found', `There is no configuration file ${file}.`, { hint, cause: error })
     }

@@ -33,7 +33,7 @@ export interface ObservationParts {
   readonly reactivator: {
     readonly owner: string
     readonly outcomes: Readonly<Record<string, number>>
-    readonly view: { readonly lastSuccessAt: string | null; readonly failures: number }
+    readonly view: ReturnType<MetricsSource['reactivation']['view']>
   }
   readonly connections: () => number
   readonly every: (ms: number, act: () => void) => void

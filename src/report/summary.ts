@@ -63,7 +63,10 @@ export function summarize(input: SummaryInput): Summary {
   for (let start = from; start < to; start += spans[by]) {
     series.push({ start, figures: byStart.get(start) ?? null })
   }
-  const hours = input.hours.filter(within).map(({ start, figures }) => ({ start, figures: own(figures) }))
+  const hours = hoursWithin({ from, to }, input.hours).map(({ start, figures }) => ({
+    start,
+    figures: own(figures),
+  }))
   const busyHour = busiest(hours)
   return {
     from,
@@ -77,6 +80,12 @@ export function summarize(input: SummaryInput): Summary {
     // The license limits all applications together, so that for one alone there is no blocking to foretell.
     advice: busyHour === null ? null : adviceFor(busyHour, application === null ? limit : null),
   }
+}
+
+/** Hours are told whole: also the one that `from` lies in, where the spans are minutes. */
+export function hoursWithin({ from, to }: Pick<Summary, 'from' | 'to'>, hours: readonly Bucket[]): Bucket[] {
+  const first = startOf('hour', from)
+  return hours.filter(({ start }) => start >= first && start < to)
 }
 
 /** The part of the time, up to `now`, in which a daemon watched; null where there is no such time. */

@@ -41,6 +41,11 @@ t.test('from no license to sessions that are held', async t => {
       code: 3,
       stdout: /^State +unlicensed\n.*No license is installed/,
     })
+    t.match(
+      (await ctl('status')).stdout,
+      /^License +unlicensed: .*\n +What to do about it: sessionctl license show$/m,
+    )
+    t.match((await ctl('status')).stdout, /^Sessions +0 of 0 in use, no new one is granted; peak 0$/m)
     const held = await ctl('hold', '2', '--json')
     t.equal(held.code, 3, 'nothing was granted, so nothing is held')
     const answers = held.stdout
@@ -51,7 +56,7 @@ t.test('from no license to sessions that are held', async t => {
       { granted: false, reason: 'unlicensed' },
       { granted: false, reason: 'unlicensed' },
     ])
-    t.match(held.stderr, '0 granted, 2 denied.')
+    t.match(held.stderr, '0 granted, 2 refused.')
   })
 
   await t.test('an installed license is in force at once', async t => {
@@ -81,18 +86,21 @@ t.test('from no license to sessions that are held', async t => {
     t.match(await status(), { inUse: 3, limit: 3, applications: [{ name: 'ivr', inUse: 3 }] })
     const more = await ctl('hold', '1')
     t.equal(more.code, 3)
-    t.match(more.stdout, /^hold-\d+-1 {2}denied: limit-reached\n$/)
+    t.match(more.stdout, /^hold-\d+-1 {2}refused: limit-reached\n$/)
     t.match(more.stderr, /^limit-reached: /m)
 
     const shown = await ctl('status')
     t.match(shown.stdout, /^License {6}active: /m)
     t.match(shown.stdout, /^Sessions {5}3 of 3 in use \(full\), 0 free; peak 3$/m)
-    t.match(shown.stdout, /^Denied .*1 limit-reached/m)
+    t.match(shown.stdout, /^Refused .*1 limit-reached/m)
     t.match(shown.stdout, /^ivr +3 +- +3 +0$/m)
 
     holder.signal('SIGINT')
     t.match(await holder.finished(), { code: 0, stdout: /^(hold-\d+-\d {2}granted\n){3}$/ })
     t.match(await status(), { inUse: 0 })
+    // The usage state is held for a while; that must not read as if no session were free.
+    t.match((await ctl('status')).stdout, /^Sessions {5}0 of 3 in use \(lately full\), 3 free; peak 3$/m)
+    t.match((await ctl('top', '--once')).stdout, /\] 0\/3 lately full, peak 3$/m)
   })
 
   await t.test('status goes on with --watch until it is interrupted', async t => {

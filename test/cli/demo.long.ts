@@ -55,10 +55,14 @@ t.test('the demonstration, and the commands that it prints', async t => {
   t.match(shown.stderr, 'Using the demonstration in .demo')
   t.match(await invoke('sessionctl', [...holdThree, '--for', '0'], { cwd }), {
     code: 0,
-    stderr: /^3 granted, 0 denied\.$/m,
+    stderr: /^3 granted, 0 refused\.$/m,
   })
   const eleven = await invoke('sessionctl', [...holdEleven, '--for', '0'], { cwd })
-  t.match(eleven, { code: 3, stderr: /^10 granted, 1 denied\.$/m, stdout: /-11 {2}denied: limit-reached\n$/ })
+  t.match(eleven, {
+    code: 3,
+    stderr: /^10 granted, 1 refused\.$/m,
+    stdout: /-11 {2}refused: limit-reached\n$/,
+  })
 
   // The license comes from a real licensing server, which is asked again like any other.
   t.match(shown.stdout, /^Reactivation by sessiond, next .*; last .*: refreshed$/m)

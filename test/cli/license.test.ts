@@ -77,12 +77,15 @@ t.test('a license file is in one of the states of a license', async t => {
     [7, 'grace', 0],
     [25, 'expired', 3],
   ] as const
-  const now = Date.now
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
   for (const [days, state, code] of states) {
-    const turned = t.capture(Date, 'now', () => now() + days * dayMs)
+    Date.now = () => now() + days * dayMs
     const shown = await ctl('license', 'show', 'five-days.jws')
     const json = await ctl('license', 'show', 'five-days.jws', '--json')
-    turned.restore()
+    Date.now = now
     t.match(shown, { code, stdout: new RegExp(`^State {9}${state}`, 'm') })
     t.match(JSON.parse(json.stdout), { state })
   }

@@ -46,7 +46,25 @@ t.test('wrong usage', async t => {
     t.equal(stdout, '')
     t.match(stderr, message)
   }
-  t.match(await invoke('sessionctl', ['license']), { code: 2, stderr: /Name a command/ })
+  const hints: [string[], string][] = [
+    [['license'], 'sessionctl license --help'],
+    [['licence'], 'sessionctl --help'],
+    [['sessions', 'relase', '1-a'], 'sessionctl sessions --help'],
+    [['sessions', 'list', '--orphand'], 'sessionctl sessions list --help'],
+    [['report', '--by', 'week'], 'sessionctl report --help'],
+  ]
+  t.match(await invoke('sessionctl', ['sessions', 'show']), {
+    code: 2,
+    stderr: /^error: Something is missing: sessionctl sessions show <id>\n/,
+  })
+  t.match(await invoke('sessionctl', ['report', '--by', 'week']), {
+    stderr: /^error: --by cannot be "week"\. It is one of: "minute", "hour", "day"\n/,
+  })
+  for (const [args, help] of hints) {
+    const { code, stderr } = await invoke('sessionctl', args)
+    t.equal(code, 2)
+    t.match(stderr, new RegExp(`^hint: See: ${help}$`, 'm'))
+  }
   const asJson = await runProgram('sessiond', ['check-config', '--json', '--what'])
   t.equal(asJson.code, 2)
   t.match(JSON.parse(asJson.stdout), { error: { code: 'usage', message: 'Unknown argument: what' } })

@@ -1,3 +1,4 @@
+import { renameSync, rmSync } from 'node:fs'
 import t from 'tap'
 import { startCustomer } from './customer-site.ts'
 import { eventually } from './poll.ts'
@@ -20,6 +21,27 @@ t.test('a timer that comes often asks the server only when it is time', async t 
   )
   t.match(done, { code: 0, stderr: /generation 2/ })
 })
+
+t.test(
+  'before a root was put there nothing is due; once there was a license, a lost root is a fault',
+  async t => {
+    const { vendor, site, ctl, keyFile } = await startCustomer(t)
+    const { trustDirectory } = site.config.license
+    const roots = `${trustDirectory}.aside`
+    renameSync(trustDirectory, roots)
+    t.match(await ctl('reactivate', '--if-due'), { code: 0, stderr: /^Nothing to refresh yet/m })
+    t.match(await ctl('reactivate'), {
+      code: 1,
+      stderr: /no root certificate(.|\n)*install -D -m 644 root\.pem/,
+    })
+    renameSync(roots, trustDirectory)
+    const { key } = await vendor.pool(100)
+    t.match(await ctl('activate', '--key-file', keyFile(key), '--sessions', '10'), { code: 0 })
+    renameSync(trustDirectory, roots)
+    rmSync(site.config.license.file)
+    t.match(await ctl('reactivate', '--if-due'), { code: 1, stderr: /no root certificate/ })
+  },
+)
 
 t.test('where licenses come by hand there is nothing to do, and no failure', async t => {
   const { site, ctl } = await startCustomer(t)

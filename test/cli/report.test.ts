@@ -52,7 +52,7 @@ t.test('the report of a day, for people, for a spreadsheet and for programs', as
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.match(stdout, /^Usage from 2026-11-23 00:00 to 2026-11-24 00:00 UTC, by hour, all applications$/m)
   t.match(stdout, /^2026-11-23 10:00 +8\.00 +10 +10 +90 +10$/m)
-  t.match(stdout, /^14 without a daemon/m)
+  t.match(stdout, /^Left out: 14 hours without a daemon, or still to come\.$/m)
   t.match(stdout, /^Granted +630$/m)
   t.match(stdout, /^Refused +10 \(1\.6 %\): limit-reached 10$/m)
   t.match(stdout, /^ivr +2\.20 +8 +315 +0$/m)

@@ -301,12 +301,16 @@ t.test('how far a verification has come', async t => {
 })
 
 t.test('every command prints JSON for programs', async t => {
-  const logged = t.capture(console, 'log')
+  const { log } = console
+  t.teardown(() => {
+    console.log = log
+  })
   const help = async (...words: string[]) => {
+    const logged: string[] = []
+    console.log = (text: string) => void logged.push(text)
     await invoke('licensing-server', [...words, '--help'])
-    return logged()
-      .flatMap(({ args }) => args)
-      .join('\n')
+    console.log = log
+    return logged.join('\n')
   }
   const commandsOf = (text: string, words: string[]) => {
     const at = ['licensing-server', ...words].join(' ')

@@ -74,6 +74,8 @@ t.test('queries speak of metrics that docs/monitoring.md tells of, and of nearly
       'sessiond_application_grants_total',
       'sessiond_application_refusals_total',
       'sessiond_reactivation_owner',
+      // The last success and the outcomes tell as much.
+      'sessiond_reactivation_last_attempt_timestamp_seconds',
     ],
   )
 })

@@ -52,6 +52,13 @@ t.test('a day: its totals, each of its hours, its busy hour and what follows', a
   t.equal(one.advice?.blockingAtLimit, null)
 })
 
+t.test('minutes from the middle of an hour: its busy hour may be the one in which they begin', async t => {
+  const hours = [hourOf(8, 9), hourOf(9, 3), hourOf(7, 19), hourOf(10, 19)]
+  const from = monday + 8 * hour + 360_000
+  const asked = { from, to: monday + 10 * hour, by: 'minute', application: null, limit: 20 } as const
+  t.match(summarize({ ...asked, rows: [], hours }).busyHour, { start: monday + 8 * hour, erlangs: 9 })
+})
+
 t.test('an hour that was watched in part has the mean of that part', async t => {
   const hours = [hourOf(3, 0, { observedMs: hour / 4, inUseMs: hour })]
   t.equal(summarize({ ...base, rows: hours, hours }).busyHour?.erlangs, 4)

@@ -14,7 +14,7 @@ export interface Signed {
 /** A verified report for people: who signed it, and the totals of its rows. */
 export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...rest }: Summary): string[] {
   const mean = meanInUse(sum)
-  const limit = sum.limit === null ? 'not known' : `${sum.limit.low} to ${sum.limit.high}`
+  const limit = limitText(sum.limit)
   const { busyHour, advice } = rest
   const needed = advice?.needed.map(({ blocking, sessions }) => `${sessions} (${blocking * 100} % refused)`)
   return [
@@ -22,9 +22,9 @@ export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...
     `Machine key   ${signed.jkt}`,
     `Machine       ${signed.hostname}, version ${signed.version}, made ${signed.madeAt} by its own clock`,
     `Time          ${sayInstant(from)} to ${sayInstant(to)}, by ${by}`,
-    `Watched       ${hours(sum.observedMs)} of ${hours(to - from)}`,
+    `Watched       ${duration(sum.observedMs)} of ${duration(to - from)}`,
     `Limit         ${limit}`,
-    `In use        mean ${mean === null ? 'not watched' : mean.toFixed(2)}, at most ${sum.peak}; all in use for ${hours(sum.fullMs)}`,
+    `In use        mean ${mean === null ? 'not watched' : mean.toFixed(2)}, at most ${sum.peak}; ${sum.fullMs === 0 ? 'never all in use' : `all in use for ${duration(sum.fullMs)}`}`,
     `Granted       ${sum.granted}`,
     `Refused       ${total(sum.refused)}${each(sum.refused)}`,
     ...(busyHour === null
@@ -40,8 +40,15 @@ export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...
   ]
 }
 
-function hours(ms: number): string {
-  return `${(ms / 3_600_000).toFixed(1)} h`
+function limitText(limit: Summary['total']['limit']): string {
+  if (limit === null) return 'not known'
+  return limit.low === limit.high ? `${limit.high}` : `${limit.low} to ${limit.high}`
+}
+
+/** In the largest unit of which there is one. */
+function duration(ms: number): string {
+  if (ms >= 3_600_000) return `${(ms / 3_600_000).toFixed(1)} h`
+  return ms >= 60_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 1000).toFixed(1)} s`
 }
 
 function each(counts: Readonly<Record<string, number>>): string {

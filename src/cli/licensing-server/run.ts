@@ -11,7 +11,7 @@ export const run = defineCommand({
   builder: (argv, isHelp) => withConfigFlags(argv, serverConfig, isHelp),
   run(args, terminal) {
     const load = () => configOfArgs(args, terminal, serverConfig)
-    return runService(load, async (config, log) => {
+    return runService('licensing-server', load, async (config, log) => {
       // Loaded late, so that a wrong configuration is told without loading databases and HTTP.
       const { startLicensingServer } = await import('../../licensing-server/server.ts')
       return startLicensingServer(config, log, { version: programVersion() })

@@ -17,6 +17,8 @@ function eventLines({ number, at, what, actor, before, after, detail }: AuditEve
   for (const name of names) {
     const [was, is] = [valueText(before?.[name]), valueText(after?.[name])]
     if (was === is) continue
+    // A value alone says something only where there is one.
+    if ((before === null || after === null) && (before ?? after)?.[name] === null) continue
     lines.push(
       before === null || after === null
         ? `     ${name} ${after === null ? was : is}`
@@ -24,7 +26,8 @@ function eventLines({ number, at, what, actor, before, after, detail }: AuditEve
     )
   }
   for (const [name, value] of Object.entries(detail ?? {})) {
-    if (value !== null) lines.push(`     ${name}: ${valueText(value)}`)
+    if (value !== null && !(Array.isArray(value) && value.length === 0))
+      lines.push(`     ${name}: ${valueText(value)}`)
   }
   return lines
 }

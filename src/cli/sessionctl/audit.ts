@@ -1,5 +1,6 @@
 import type { AuditTrail, ChainReport } from '../../daemon/audit/trail.ts'
 import { Fault } from '../../errors.ts'
+import { counted } from '../counted.ts'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
 import { defineCommand } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
@@ -86,7 +87,7 @@ function tellCheck({ report, expected }: Checked, json: boolean, terminal: Termi
   else {
     const removed =
       report.anchor.number === 0 ? '' : ` The ${report.anchor.number} before them were removed by age.`
-    terminal.print(`Intact: ${report.events} events, each built on the one before.${removed}`)
+    terminal.print(`Intact: ${counted(report.events, 'event')}, each built on the one before.${removed}`)
     terminal.print(`Last: ${headText(report.head)}`)
   }
   if (!json && expected === 'changed')

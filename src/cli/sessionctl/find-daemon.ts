@@ -1,7 +1,9 @@
-import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Argv } from 'yargs'
+import { defaultConfig } from '../../daemon/config/keys.ts'
 import { DEFAULT_CONFIG_FILE, type LoadedConfig, loadConfig } from '../../daemon/config/load.ts'
+import { Fault } from '../../errors.ts'
+import { isThere } from '../../who-may.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** Where `sessiond demo` keeps its configuration, below the folder in which it was started. */
@@ -35,9 +37,8 @@ export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
   const { environment, workingDirectory } = terminal
   const named = args.config ?? environment['SESSIOND_CONFIG']
   const isNamed = named !== undefined && named !== ''
-  const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined
   const demo = terminal.resolve(DEMO_CONFIG_FILE)
-  if (isNamed || exists(DEFAULT_CONFIG_FILE) || !exists(demo)) {
+  if (isNamed || isThere(DEFAULT_CONFIG_FILE) || !isThere(demo)) {
     return loadConfig({ file: args.config, environment, workingDirectory })
   }
   terminal.say(
@@ -50,5 +51,13 @@ export function findConfig(args: DaemonArgs, terminal: Terminal): LoadedConfig {
 export function findSocket(args: DaemonArgs, terminal: Terminal): string {
   const fromEnvironment = args.config === undefined ? terminal.environment['SESSIOND_SOCKET'] : undefined
   const named = args.socket ?? (fromEnvironment === '' ? undefined : fromEnvironment)
-  return named === undefined ? findConfig(args, terminal).config.listen.unix.path : terminal.resolve(named)
+  if (named !== undefined) return terminal.resolve(named)
+  try {
+    return findConfig(args, terminal).config.listen.unix.path
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'config-invalid') throw error
+    // A daemon that runs goes on with what it read before, so it can still be asked.
+    const hint = `${error.hint}. A daemon that runs still answers: --socket ${defaultConfig().listen.unix.path}`
+    throw new Fault(error.code, error.message, { hint, cause: error })
+  }
 }

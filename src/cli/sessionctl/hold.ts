@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SessionClient } from '../../client/index.ts'
 import { Fault, messageOf } from '../../errors.ts'
+import { counted } from '../counted.ts'
 import { exitCode } from '../exit-codes.ts'
 import { interruption } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
@@ -16,7 +17,7 @@ const PATIENCE_MS = 10_000
 
 export const hold = defineCommand({
   command: 'hold <sessions>',
-  describe: 'Hold sessions until interrupted, and show which are granted and which denied',
+  describe: 'Hold sessions until interrupted, and show which are granted and which refused',
   builder: argv =>
     withDaemonFlags(argv)
       .positional('sessions', {
@@ -53,11 +54,11 @@ export const hold = defineCommand({
     })
     sayEvents(client, terminal)
     try {
-      const denied = await acquireAll(client, args.sessions, args.json, terminal)
-      const granted = args.sessions - denied
-      terminal.say(`${granted} granted, ${denied} denied.`)
+      const refused = await acquireAll(client, args.sessions, args.json, terminal)
+      const granted = args.sessions - refused
+      terminal.say(`${granted} granted, ${refused} refused.`)
       if (granted > 0) await holdOn(args.for, granted, signal, terminal)
-      return denied === 0 ? exitCode.ok : exitCode.negative
+      return refused === 0 ? exitCode.ok : exitCode.negative
     } finally {
       client.removeAllListeners()
       await client.close()
@@ -71,7 +72,7 @@ function checkRange(what: string, value: number, least: number, most: number, is
   throw new Fault('usage', message, { hint: 'See: sessionctl hold --help' })
 }
 
-/** Asks for all sessions at once and tells each answer in order; returns how many were denied. */
+/** Asks for all sessions at once and tells each answer in order; returns how many were refused. */
 async function acquireAll(
   client: SessionClient,
   count: number,
@@ -82,23 +83,23 @@ async function acquireAll(
   const answers = keys.map(key => client.acquire({ key }))
   // Awaited in order below; an early fault must not end the process before that.
   await Promise.allSettled(answers)
-  let denied = 0
-  const refusals = new Map<string, string>()
+  let refused = 0
+  const reasons = new Map<string, string>()
   for (const [index, answer] of answers.entries()) {
     const outcome = await answer
     const key = keys[index]
     if (!outcome.granted) {
-      denied++
-      refusals.set(outcome.reason, outcome.message)
+      refused++
+      reasons.set(outcome.reason, outcome.message)
     }
     if (json) {
       const reason = outcome.granted ? null : outcome.reason
       terminal.print(JSON.stringify({ key, granted: outcome.granted, reason }))
     } else if (outcome.granted) terminal.print(`${key}  ${terminal.style('green', 'granted')}`)
-    else terminal.print(`${key}  ${terminal.style('red', `denied: ${outcome.reason}`)}`)
+    else terminal.print(`${key}  ${terminal.style('red', `refused: ${outcome.reason}`)}`)
   }
-  for (const [reason, message] of refusals) terminal.say(`${reason}: ${message}`)
-  return denied
+  for (const [reason, message] of reasons) terminal.say(`${reason}: ${message}`)
+  return refused
 }
 
 async function holdOn(
@@ -107,8 +108,9 @@ async function holdOn(
   signal: AbortSignal,
   terminal: Terminal,
 ): Promise<void> {
-  const what = `${granted} ${granted === 1 ? 'session' : 'sessions'}`
-  terminal.say(`Holding ${what} ${seconds === undefined ? 'until Ctrl-C' : `for ${seconds} s`}.`)
+  terminal.say(
+    `Holding ${counted(granted, 'session')} ${seconds === undefined ? 'until Ctrl-C' : `for ${seconds} s`}.`,
+  )
   // Without a time: as long as a timer can be.
   const milliseconds = seconds === undefined ? 2 ** 31 - 1 : seconds * 1000
   await delay(milliseconds, undefined, { signal }).catch(() => {})
@@ -119,7 +121,7 @@ function sayEvents(client: SessionClient, terminal: Terminal): void {
   let connections = 0
   client.on('connected', ({ resumed }) => {
     connections++
-    if (connections > 1) terminal.say(`Connected again; ${resumed} sessions resumed.`)
+    if (connections > 1) terminal.say(`Connected again; ${counted(resumed, 'session')} resumed.`)
   })
   client.on('disconnected', ({ fault }) => terminal.say(`Connection lost: ${messageOf(fault)}`))
   client.on('sessionEnded', ({ session, cause }) =>

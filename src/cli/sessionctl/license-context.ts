@@ -3,6 +3,7 @@ import type { Config } from '../../daemon/config/schema.ts'
 import { readTrust, trustSourcesOf } from '../../daemon/license/trust.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { type AuthenticationContext, authenticateLicense, type VerifyContext } from '../../license/verify.ts'
+import { notPermitted } from '../../who-may.ts'
 import { readThisMachine } from './this-machine.ts'
 
 /** What a license is held against, as the configuration and this machine say. */
@@ -36,7 +37,9 @@ export function readLicenseFile(file: string): Uint8Array | null {
   try {
     return readFileSync(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return null
+    if (code === 'EACCES') throw notPermitted(file, 'read', error)
     throw new Fault('license-not-readable', `The license ${file} cannot be read: ${messageOf(error)}`, {
       hint: 'Use sudo, or ask the daemon: sessionctl license show',
       cause: error,

@@ -15,6 +15,7 @@ import { isDue } from '../../daemon/reactivation/schedule.ts'
 import type { StateStore } from '../../daemon/state-store.ts'
 import { Fault } from '../../errors.ts'
 import { createLogger, type Logger } from '../../log.ts'
+import { isThere } from '../../who-may.ts'
 import { makeFolder } from '../../write-file.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -35,7 +36,7 @@ const LOCK_POLL_MS = 100
  * Opens state, machine key and license of this machine, whether its daemon runs or not, and keeps the daemon from
  * talking to the licensing server while `act` does.
  *
- * @throws {Fault} those of trust, state and machine key; `exchange-busy` (retryable)
+ * @throws {Fault} those of trust, state and machine key; `not-permitted`; `exchange-busy` (retryable)
  */
 export async function withOwnLicense<T>(
   config: Config,
@@ -60,8 +61,11 @@ async function open(
 ): Promise<OwnLicense & { close(): void }> {
   // Told as the fault that it is: the daemon only logs it, and goes on without a license.
   await readTrust(trustSourcesOf(config))
+  const lock = join(config.stateDirectory, exchangeLockFile)
+  // Told by name, where SQLite would only say that it cannot open a database.
+  isThere(lock, 'write')
   makeFolder(config.stateDirectory, 0o700)
-  const unlock = await waitForLock(join(config.stateDirectory, exchangeLockFile), terminal)
+  const unlock = await waitForLock(lock, terminal)
   const log = terminalLog(terminal)
   let state: StateStore | null = null
   try {
@@ -116,7 +120,7 @@ async function waitForLock(path: string, terminal: Terminal): Promise<() => void
     if (unlock !== null) return unlock
     if (performance.now() > deadline) {
       throw new Fault('exchange-busy', 'Another program of this machine talks to the licensing server.', {
-        hint: 'Is another sessionctl running? See: ps -C node -o pid,args',
+        hint: 'Is another sessionctl running? See: pgrep -af sessionctl',
         retryable: true,
       })
     }

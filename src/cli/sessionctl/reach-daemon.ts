@@ -1,9 +1,7 @@
-import { type Stats, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
-import { userInfo } from 'node:os'
-import { dirname } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
-import { groupName, userName } from '../user-names.ts'
+import { howToGetIn, thisUser } from '../../who-may.ts'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -29,20 +27,19 @@ export async function knock(socket: string): Promise<void> {
 function knockFault(socket: string, error: NodeJS.ErrnoException): Fault {
   if (error.code === 'ENOENT') {
     return new Fault('daemon-not-running', `sessiond is not running: there is no socket ${socket}.`, {
-      hint: 'Start it with: systemctl start sessiond, or the demonstration with: npm start. Or name its socket: --socket PATH',
+      hint: `${howToStart()}. Or name its socket: --socket PATH`,
       cause: error,
     })
   }
   if (error.code === 'ECONNREFUSED') {
     return new Fault('daemon-not-running', `sessiond is not running: nobody listens on ${socket}.`, {
-      hint: 'Start it with: systemctl start sessiond, or the demonstration with: npm start. Its log says why it ended.',
+      hint: `${howToStart()}. Its log says why it ended.`,
       cause: error,
     })
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
-    const user = userInfo().username
-    return new Fault('daemon-not-permitted', `The user ${user} may not connect to ${socket}.`, {
-      hint: howToGetIn(socket, user),
+    return new Fault('daemon-not-permitted', `The user ${thisUser()} may not connect to ${socket}.`, {
+      hint: howToGetIn(socket, 'write'),
       cause: error,
     })
   }
@@ -52,26 +49,10 @@ function knockFault(socket: string, error: NodeJS.ErrnoException): Fault {
   })
 }
 
-/** Names the group that is let in, with the command that joins it; root alone where no group is. */
-function howToGetIn(socket: string, user: string): string {
-  const [path, stats] = firstSeen([socket, dirname(socket)])
-  if (stats === null) return `See who may with: sudo ls -l ${socket}. Or use sudo.`
-  // To connect is to write to a socket, and to pass through the folder above it.
-  const isOpenToGroup = (stats.mode & (path === socket ? 0o020 : 0o010)) !== 0
-  if (!isOpenToGroup || stats.gid === 0) {
-    return `Only the user ${userName(stats.uid)} and root may (${path}). Use sudo.`
+/** A machine that runs systemd has the unit; elsewhere it is mostly the demonstration that is looked for. */
+function howToStart(): string {
+  if (existsSync('/run/systemd/system')) {
+    return 'Start it with: sudo systemctl start sessiond; why it ended: journalctl -u sessiond -n 50'
   }
-  const group = groupName(stats.gid)
-  return `The group ${group} may (${path}). Use sudo, or join it and log in again: sudo usermod -aG ${group} ${user}`
-}
-
-function firstSeen(paths: string[]): [path: string, stats: Stats | null] {
-  for (const path of paths) {
-    try {
-      return [path, statSync(path)]
-    } catch {
-      // The folder above may be closed too; then the next one above says who may look in.
-    }
-  }
-  return ['', null]
+  return 'Start it with: systemctl start sessiond, or the demonstration with: npm start'
 }

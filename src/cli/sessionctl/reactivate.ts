@@ -1,11 +1,19 @@
+import type { Config } from '../../daemon/config/schema.ts'
+import { stateFileOf } from '../../daemon/databases.ts'
+import type { Licensed } from '../../daemon/license/license-keeper.ts'
+import { readTrust, trustSourcesOf } from '../../daemon/license/trust.ts'
+import { Fault } from '../../errors.ts'
+import { isThere } from '../../who-may.ts'
 import { exitCode } from '../exit-codes.ts'
 import { interruptible } from '../interruption.ts'
 import { defineCommand } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
 import { tellFollowed } from './follow-daemon.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
 import { tellOutcome } from './outcome-view.ts'
 import { withOwnLicense } from './own-license.ts'
+import { withState } from './read-state.ts'
 import { licensingServerOf, withServerFlag } from './server-flag.ts'
 import { sessionsOf, sessionsOption } from './sessions-option.ts'
 
@@ -30,6 +38,12 @@ export const reactivate = defineCommand({
       return exitCode.ok
     }
     const server = licensingServerOf(args, config, terminal)
+    if (args.ifDue && (await isBeforeActivation(config, licensed, terminal))) {
+      terminal.say(
+        'Nothing to refresh yet: this machine has no license, and no root that one could be believed by.',
+      )
+      return exitCode.ok
+    }
     const asked = await withOwnLicense(config, licensed, terminal, async ({ keeper, exchange, isDue }) => {
       if (args.ifDue && !isDue()) return null
       const before = keeper.license ?? keeper.identity
@@ -48,3 +62,22 @@ export const reactivate = defineCommand({
     return code
   },
 })
+
+/**
+ * A timer comes from the installation on, before anybody has put a root there: then there is nothing to refresh. Once
+ * a license was in force, roots that are missing are a fault.
+ */
+async function isBeforeActivation(config: Config, { file }: Licensed, terminal: Terminal): Promise<boolean> {
+  if (isThere(file) || (await hasRoots(config))) return false
+  if (!isThere(stateFileOf(config.stateDirectory))) return true
+  return withState(config, terminal, state => state.latestLicense() === null)
+}
+
+async function hasRoots(config: Config): Promise<boolean> {
+  try {
+    return (await readTrust(trustSourcesOf(config))).trustedRoots.length > 0
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'trust-empty') return false
+    throw error
+  }
+}

@@ -1,28 +1,24 @@
-import { existsSync } from 'node:fs'
 import type { AuditDraft } from '../../daemon/audit/event.ts'
 import { thisProcess } from '../../daemon/audit/event.ts'
 import type { Config } from '../../daemon/config/schema.ts'
 import { openState, stateFileOf } from '../../daemon/databases.ts'
 import type { StateStore } from '../../daemon/state-store.ts'
 import { Fault } from '../../errors.ts'
+import { isThere } from '../../who-may.ts'
 import type { Terminal } from '../terminal.ts'
 import { terminalLog } from './own-license.ts'
 
 /**
  * Opens the state database for a command that looks at it, beside a daemon that may run.
  *
- * @throws {Fault} `state-not-found` where nothing was ever kept, and those of the state
+ * @throws {Fault} `state-not-found` where nothing was ever kept, `not-permitted`, and those of the state
  */
 export function withState<T>(config: Config, terminal: Terminal, act: (state: StateStore) => T): T {
   const file = stateFileOf(config.stateDirectory)
-  if (!existsSync(file)) {
-    throw new Fault(
-      'state-not-found',
-      `There is no state in ${config.stateDirectory}, or it may not be seen.`,
-      {
-        hint: 'sessiond makes it at its first start. If it runs, use sudo; or name its configuration: --config FILE',
-      },
-    )
+  if (!isThere(file)) {
+    throw new Fault('state-not-found', `There is no state in ${config.stateDirectory}.`, {
+      hint: 'sessiond makes it at its first start. If it runs, name its configuration: --config FILE',
+    })
   }
   const state = openState(
     config.stateDirectory,

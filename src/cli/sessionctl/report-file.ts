@@ -7,7 +7,7 @@ import { parseJws } from '../../license/jws.ts'
 import { type Bucket, ofApplication } from '../../report/figures.ts'
 import { reportPage } from '../../report/html/page.ts'
 import { createUsageReport } from '../../report/signed/document.ts'
-import type { Summary } from '../../report/summary.ts'
+import { hoursWithin, type Summary } from '../../report/summary.ts'
 import { writeFileAtomically } from '../files.ts'
 import { programVersion } from '../version.ts'
 import { readLicenseFile } from './license-context.ts'
@@ -33,7 +33,7 @@ export async function writeReportPage(
   wish: FileWish,
 ): Promise<void> {
   const { application } = summary
-  const own = within(summary, hours).map(({ start, figures }) => ({
+  const own = hoursWithin(summary, hours).map(({ start, figures }) => ({
     start,
     figures: application === null ? figures : ofApplication(figures, application),
   }))

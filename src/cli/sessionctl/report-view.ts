@@ -1,6 +1,7 @@
 import { refusedShare } from '../../report/advice.ts'
 import { type Figures, meanInUse, total } from '../../report/figures.ts'
-import { type Point, type Summary, watchedShare } from '../../report/summary.ts'
+import { type Summary, watchedShare } from '../../report/summary.ts'
+import { counted } from '../counted.ts'
 import type { Terminal } from '../terminal.ts'
 import { adviceLines } from './advice-view.ts'
 import { chartLines } from './chart.ts'
@@ -25,19 +26,21 @@ export function reportLines(summary: Summary, { now, utc, terminal }: ReportView
   const head = `Usage from ${time(from)} to ${time(to)}${utc ? ' UTC' : ''}, by ${by}, ${about}`
   if (whole.observedMs === 0) return [head, 'No daemon kept a history in that time.']
   const lines = [head, '', ...chartLines(summary.series, time, terminal), '']
-  lines.push(...seriesLines(summary.series, time), '')
+  lines.push(...seriesLines(summary, time), '')
   const share = watched === null ? '' : ` (${percent(watched)} of the time)`
   lines.push(
     `Watched   ${durationText(whole.observedMs)}${share}`,
-    `In use    mean ${(meanInUse(whole) ?? 0).toFixed(2)}, peak ${whole.peak}, limit ${limitText(whole)}; all in use for ${durationText(whole.fullMs)}`,
+    `In use    mean ${(meanInUse(whole) ?? 0).toFixed(2)}, peak ${whole.peak}, limit ${limitText(whole)}; ${fullText(whole)}`,
     `Granted   ${whole.granted}`,
     `Refused   ${total(whole.refused)}${refusedText(whole)}`,
   )
-  if (application === null) lines.push('', ...applicationLines(whole))
+  if (application === null && Object.keys(whole.applications).length > 0) {
+    lines.push('', ...applicationLines(whole))
+  }
   return [...lines, '', ...adviceLines(summary, time)]
 }
 
-function seriesLines(series: readonly Point[], time: (instant: number) => string): string[] {
+function seriesLines({ series, by }: Summary, time: (instant: number) => string): string[] {
   const known = series.flatMap(({ start, figures }) => (figures === null ? [] : [{ start, figures }]))
   const gaps = series.length - known.length
   const most = [...known].sort((a, b) => b.figures.inUseMs - a.figures.inUseMs).slice(0, MAX_LINES)
@@ -52,8 +55,8 @@ function seriesLines(series: readonly Point[], time: (instant: number) => string
   ])
   const lines = tableLines(['START', 'MEAN', 'PEAK', 'LIMIT', 'GRANTED', 'REFUSED'], rows)
   const left = known.length - shown.length
-  if (left > 0) lines.push(`${left} more, in which less was in use: --csv shows all.`)
-  if (gaps > 0) lines.push(`${gaps} without a daemon, or still to come; they are left out.`)
+  if (left > 0) lines.push(`${counted(left, by)} more, in which less was in use: --csv shows all.`)
+  if (gaps > 0) lines.push(`Left out: ${counted(gaps, by)} without a daemon, or still to come.`)
   return lines
 }
 
@@ -68,6 +71,10 @@ function applicationLines({ applications, observedMs }: Figures): string[] {
       String(refused),
     ])
   return tableLines(['APPLICATION', 'MEAN', 'PEAK', 'GRANTED', 'REFUSED'], rows)
+}
+
+function fullText({ fullMs }: Figures): string {
+  return fullMs === 0 ? 'never all in use' : `all in use for ${durationText(fullMs)}`
 }
 
 function refusedText(figures: Figures): string {

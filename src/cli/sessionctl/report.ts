@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
 import type { Config } from '../../daemon/config/schema.ts'
 import { historyFileOf } from '../../daemon/databases.ts'
 import { readHistory } from '../../daemon/history/database.ts'
 import { Fault } from '../../errors.ts'
 import { type Span, spanNames } from '../../report/spans.ts'
 import { maxPoints, pointsOf, type Summary, summarize } from '../../report/summary.ts'
+import { isThere } from '../../who-may.ts'
 import { exitCode } from '../exit-codes.ts'
 import { defineCommand } from '../program.ts'
 import { findConfig, withDaemonFlags } from './find-daemon.ts'
@@ -79,7 +79,7 @@ export const report = defineCommand({
 /**
  * Reads the history and makes the report of it; the daemon need not run.
  *
- * @throws {Fault} `usage`, `history-not-found`, `history-not-usable`, `history-too-new`
+ * @throws {Fault} `usage`, `history-not-found`, `not-permitted`, `history-not-usable`, `history-too-new`
  */
 export function reportOf(
   { stateDirectory }: Pick<Config, 'stateDirectory'>,
@@ -93,14 +93,10 @@ export function reportOf(
     })
   }
   const file = historyFileOf(stateDirectory)
-  if (!existsSync(file)) {
-    throw new Fault(
-      'history-not-found',
-      `There is no usage history in ${stateDirectory}, or it may not be seen.`,
-      {
-        hint: 'sessiond begins it at its start, where history.enabled is true. If it runs, use sudo; or name its configuration: --config FILE',
-      },
-    )
+  if (!isThere(file)) {
+    throw new Fault('history-not-found', `There is no usage history in ${stateDirectory}.`, {
+      hint: 'sessiond begins it at its start, where history.enabled is true. If it runs, name its configuration: --config FILE',
+    })
   }
   return readHistory(file, reader => {
     // Rows begin before what they hold: the one that `from` lies in belongs to it.

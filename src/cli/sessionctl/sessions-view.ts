@@ -1,3 +1,4 @@
+import { sayInstant } from '../../license/instant.ts'
 import type { ResultOf } from '../../protocol/schemas.ts'
 import { durationText, plainTable } from './status-view.ts'
 
@@ -36,7 +37,7 @@ export function sessionLines(session: Session): string[] {
     `Application  ${application}`,
     `Client       ${client ?? 'none named'}`,
     `Process      ${pid ?? 'none named, or not seen'}`,
-    `Granted      ${grantedAt}, ${durationText(ageSeconds)} ago`,
+    `Granted      ${sayInstant(Date.parse(grantedAt))}, ${durationText(ageSeconds)} ago`,
     `State        ${stateText(session)}`,
   ]
 }

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { ResultOf } from '../../protocol/schemas.ts'
+import { counted } from '../counted.ts'
 import type { Terminal } from '../terminal.ts'
 import { reactivationText } from './reactivation-text.ts'
 
@@ -18,11 +19,24 @@ export const stateStyles: Record<Status['license']['state'], Style> = {
   'machine-mismatch': 'red',
 }
 
+/** Where no call gets a session before somebody acts. */
+const grantsNothing: ReadonlySet<Status['license']['state']> = new Set([
+  'expired',
+  'unlicensed',
+  'deactivated',
+  'machine-mismatch',
+])
+
 export const usageStyles: Record<Status['usage'], Style> = {
   safe: 'green',
   warning: 'yellow',
   critical: 'red',
   full: 'red',
+}
+
+/** The state stays for a while after use has fallen; what was full must not look as if it were. */
+export function usageText({ usage, inUse, limit }: Pick<Status, 'usage' | 'inUse' | 'limit'>): string {
+  return usage === 'full' && inUse < limit ? 'lately full' : usage
 }
 
 /** A table without lines between its cells, which can be cut by column and read by a screen reader. */
@@ -42,16 +56,21 @@ export function statusLines(status: Status, terminal: Terminal): string[] {
   const { license } = status
   const mark = license.demonstration ? terminal.style('yellow', ' (demonstration)') : ''
   const state = terminal.style(stateStyles[license.state], license.state)
-  const free = Math.max(0, status.limit - status.inUse)
-  const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them waiting to be resumed`
-  const usage = status.usage === 'safe' ? '' : ` (${terminal.style(usageStyles[status.usage], status.usage)})`
+  const isShut = grantsNothing.has(license.state)
+  const free = isShut ? 'no new one is granted' : `${Math.max(0, status.limit - status.inUse)} free`
+  const orphaned = status.orphaned === 0 ? '' : `, ${status.orphaned} of them orphaned`
+  const usage =
+    status.usage === 'safe' ? '' : ` (${terminal.style(usageStyles[status.usage], usageText(status))})`
   const lines = [
     `License      ${state}${mark}: ${license.message}`,
+    ...(isShut || license.state === 'reactivation-overdue'
+      ? ['             What to do about it: sessionctl license show']
+      : []),
     `Reactivation ${reactivationText(status.reactivation, terminal)}`,
-    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use${usage}, ${free} free${orphaned}; peak ${status.peak}`,
+    `Sessions     ${terminal.style('bold', `${status.inUse} of ${status.limit}`)} in use${usage}, ${free}${orphaned}; peak ${status.peak}`,
     `Granted      ${status.granted} since the start, ${status.released} released, ${status.leaked} leaked`,
-    `Denied       ${deniedText(status.denied)}`,
-    `Connections  ${status.connections} of ${status.clients} ${status.clients === 1 ? 'client' : 'clients'}, this command included`,
+    `Refused      ${refusedText(status.denied)}`,
+    `Connections  ${status.connections}, by ${counted(status.clients, 'client')}; this command included`,
     `Daemon       ${status.version}, up ${durationText(status.uptimeSeconds)}${daemonRemarks(status, terminal)}`,
   ]
   if (status.applications.length > 0) lines.push('', ...applicationLines(status))
@@ -66,14 +85,14 @@ function daemonRemarks(status: Status, terminal: Terminal): string {
   return remarks.map(remark => `, ${terminal.style('red', remark)}`).join('')
 }
 
-function deniedText(denied: Status['denied']): string {
+function refusedText(denied: Status['denied']): string {
   const reasons = Object.entries(denied).filter(([, count]) => count > 0)
   if (reasons.length === 0) return 'none since the start'
   return reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')
 }
 
 function applicationLines(status: Status): string[] {
-  const table = plainTable(['Application', 'in use', 'max', 'granted', 'denied'], [1, 2, 3, 4])
+  const table = plainTable(['Application', 'in use', 'max', 'granted', 'refused'], [1, 2, 3, 4])
   for (const { name, inUse, max, granted, denied } of status.applications) {
     table.push([name, inUse, max ?? '-', granted, denied])
   }

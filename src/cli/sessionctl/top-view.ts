@@ -1,6 +1,6 @@
 import type { ResultOf } from '../../protocol/schemas.ts'
 import type { Terminal } from '../terminal.ts'
-import { durationText, plainTable, stateStyles, usageStyles } from './status-view.ts'
+import { durationText, plainTable, stateStyles, usageStyles, usageText } from './status-view.ts'
 
 type Status = ResultOf<'status.get'>
 type Sessions = ResultOf<'sessions.list'>['sessions']
@@ -51,10 +51,11 @@ function headLine(
   return [`sessiond ${version}, up ${durationText(uptimeSeconds)}`, `license ${state}`, ...remarks].join('; ')
 }
 
-function barLine({ inUse, limit, usage, peak }: Status, width: number, style: Terminal['style']): string {
+function barLine(status: Status, width: number, style: Terminal['style']): string {
+  const { inUse, limit, usage, peak } = status
   const full = limit === 0 ? 0 : Math.min(width, Math.round((inUse / limit) * width))
   const bar = style(usageStyles[usage], '#'.repeat(full)) + '.'.repeat(width - full)
-  return `[${bar}] ${inUse}/${limit} ${usage}, peak ${peak}`
+  return `[${bar}] ${inUse}/${limit} ${usageText(status)}, peak ${peak}`
 }
 
 function rateLine(look: Look, before: Look | null): string {
@@ -64,7 +65,7 @@ function rateLine(look: Look, before: Look | null): string {
   const rates = [
     ['granted', status.granted, was?.granted],
     ['released', status.released, was?.released],
-    ['denied', denied(status.denied), was === undefined ? undefined : denied(was.denied)],
+    ['refused', denied(status.denied), was === undefined ? undefined : denied(was.denied)],
   ] as const
   const texts = rates.map(([name, now, then]) => `${rateText(now, then, look, before)} ${name}`)
   return `${texts.join(', ')} a second; ${status.orphaned} orphaned, ${status.connections} connections`
@@ -73,7 +74,7 @@ function rateLine(look: Look, before: Look | null): string {
 function applicationLines(look: Look, before: Look | null): string[] {
   const { applications } = look.status
   if (applications.length === 0) return ['No application yet.']
-  const table = plainTable(['Application', 'in use', 'max', 'granted/s', 'denied/s'], [1, 2, 3, 4])
+  const table = plainTable(['Application', 'in use', 'max', 'granted/s', 'refused/s'], [1, 2, 3, 4])
   for (const { name, inUse, max, granted, denied } of applications.slice(0, MAX_APPLICATIONS)) {
     const was = before?.status.applications.find(one => one.name === name)
     table.push([
@@ -124,7 +125,7 @@ export function eventsBetween(before: Status, after: Status): string[] {
   changed('leaked', before.leaked, after.leaked)
   for (const [reason, count] of Object.entries(after.denied)) {
     const more = count - (before.denied[reason] ?? 0)
-    if (more > 0) events.push(`denied: ${more} ${reason}`)
+    if (more > 0) events.push(`refused: ${more} ${reason}`)
   }
   return events
 }

@@ -11,7 +11,7 @@ import { programVersion } from '../version.ts'
  * @param onListening is called when clients may connect
  */
 export function serve(load: () => LoadedConfig, onListening: () => void = () => {}): Promise<ExitCode> {
-  return runService(load, async (config, log, inherited) => {
+  return runService('sessiond', load, async (config, log, inherited) => {
     const { sockets, leftOver } = assignSockets(inherited, ['unix', 'tcp', 'operations'])
     if (leftOver.length > 0) {
       const hint = 'FileDescriptorName= of a socket unit is unix, tcp or operations, each once.'

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Fault, messageOf } from '../../errors.ts'
 import type { ChainTrust } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
@@ -22,6 +23,9 @@ import {
 import { type ClockArchive, LicenseTimekeeper } from './license-time.ts'
 import { type KeptLists, keepLists } from './revocation-lists.ts'
 import { readTrust, trustSourcesOf } from './trust.ts'
+
+/** A license is a few kilobytes: who writes one is done by then. */
+const SETTLE_MS = 200
 
 export interface KeeperOptions {
   readonly config: Config
@@ -61,6 +65,7 @@ export class LicenseKeeper {
   #config: Config
   #standing: Standing
   #isTimeKept = true
+  #isClosed = false
   #stopWatching: () => void = () => undefined
 
   static async open(options: KeeperOptions): Promise<LicenseKeeper> {
@@ -119,7 +124,7 @@ export class LicenseKeeper {
   watch(): void {
     const lists = trustSourcesOf(this.#config).keptListsDirectory
     const stops = [
-      watchFile(this.#licensed.file, () => this.#follow(() => this.#look())),
+      watchFile(this.#licensed.file, () => this.#follow(() => this.#lookAtWritten())),
       watchFile(lists, () => this.#follow(() => this.reload(this.#config))),
     ]
     this.#stopWatching = () => {
@@ -163,6 +168,19 @@ export class LicenseKeeper {
     this.#report(await this.#store.reload())
   }
 
+  /**
+   * Whoever copies a license into its place writes it bit by bit, and what is there at first is no license. So a file
+   * that is not taken is told only if it is still so a moment later.
+   */
+  async #lookAtWritten(): Promise<void> {
+    const reload = await this.#store.reload()
+    if (reload.outcome !== 'rejected') return this.#report(reload)
+    await delay(SETTLE_MS, undefined, { ref: false })
+    const { code, message } = reload.rejection
+    const now = this.#store.rejection
+    if (!this.#isClosed && now?.code === code && now.message === message) this.#report(reload)
+  }
+
   #follow(act: () => Promise<void>): void {
     act().catch(error => this.#log.error({ error }, 'The license file could not be judged.'))
   }
@@ -193,6 +211,7 @@ export class LicenseKeeper {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#stopWatching()
   }
 

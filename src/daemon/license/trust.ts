@@ -57,13 +57,15 @@ function readPems(directory: string): { name: string; pem: string }[] {
     names = readdirSync(directory).filter(name => name.endsWith('.pem'))
     if (names.length > 0) return names.sort().map(name => readPem(join(directory, name)))
   } catch (error) {
-    throw new Fault('trust-not-readable', `The trusted roots cannot be read: ${messageOf(error)}`, {
-      hint: `Put the vendor's root certificate (*.pem) into ${directory}, readable for everybody.`,
-      cause: error,
-    })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new Fault('trust-not-readable', `The trusted roots cannot be read: ${messageOf(error)}`, {
+        hint: `Let everybody read them: sudo chmod -R a+rX ${directory}`,
+        cause: error,
+      })
+    }
   }
   throw new Fault('trust-empty', `There is no root certificate (*.pem) in ${directory}.`, {
-    hint: "Put the vendor's root certificate there: no license can be believed without it.",
+    hint: `Put the vendor's root certificate there, as no license can be believed without it: sudo install -D -m 644 root.pem -t ${directory}`,
   })
 }
 

@@ -18,6 +18,7 @@ import {
 import { dirname, join } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
 import { type MachineJwk, machineJwkOf, machineThumbprint } from '../../license/machine-key.ts'
+import { howToGetIn } from '../../who-may.ts'
 
 /** The machine's own key pair: what its license is bound to, and what signs its requests. */
 export interface MachineKey {
@@ -75,12 +76,21 @@ function giveToOwnerOf(parent: string, directory: string): void {
 
 /** A directory that others may enter or that is a link lets somebody else decide which key this machine has. */
 function checkDirectory(directory: string): Stats | null {
-  const stats = lstatSync(directory, { throwIfNoEntry: false })
+  const stats = lookAt(directory)
   if (stats === undefined) return null
   if (!stats.isDirectory()) throw unsafe(directory, 'it is not a directory of its own', `ls -ld ${directory}`)
   if ((stats.mode & 0o077) !== 0)
     throw unsafe(directory, `its mode is ${modeOf(stats)}`, `chmod 0700 ${directory}`)
   return stats
+}
+
+/** Who may not pass the folders above it may not read the key either. */
+function lookAt(directory: string): Stats | undefined {
+  try {
+    return lstatSync(directory, { throwIfNoEntry: false })
+  } catch (cause) {
+    throw unreadable(directory, messageOf(cause), cause)
+  }
 }
 
 function readKeyFile(directory: string, path: string): string | null {
@@ -173,7 +183,10 @@ function unsafe(path: string, why: string, command: string): Fault {
 
 function unreadable(path: string, why: string, cause?: unknown): Fault {
   return new Fault('machine-key-unreadable', `The machine key at ${path} cannot be used: ${why}.`, {
-    hint: 'Restore it from a backup. If it is lost, remove the file and ask the vendor to move the license to this machine.',
+    hint:
+      (cause as NodeJS.ErrnoException | undefined)?.code === 'EACCES'
+        ? howToGetIn(path, 'read')
+        : 'Restore it from a backup. If it is lost, remove the file and ask the vendor to move the license to this machine.',
     cause,
   })
 }

@@ -38,7 +38,11 @@ export interface MetricsSource {
   readonly reactivation: {
     readonly owner: () => string
     readonly outcomes: Readonly<Record<string, number>>
-    readonly view: () => { readonly lastSuccessAt: string | null; readonly failures: number }
+    readonly view: () => {
+      readonly lastAttemptAt: string | null
+      readonly lastSuccessAt: string | null
+      readonly failures: number
+    }
   }
 }
 
@@ -211,13 +215,16 @@ function addReactivation(exposition: Exposition, add: Sampled, { reactivation }:
       )
     },
   )
+  const seconds = (at: string | null) => (at === null ? null : Date.parse(at) / 1000)
+  add.gauge(
+    'reactivation_last_attempt_timestamp_seconds',
+    'When the last reactivation ended, whatever came of it; none where none was made.',
+    () => seconds(reactivation.view().lastAttemptAt),
+  )
   add.gauge(
     'reactivation_last_success_timestamp_seconds',
     'When a license or a confirmation last came; none where none ever came.',
-    () => {
-      const at = reactivation.view().lastSuccessAt
-      return at === null ? null : Date.parse(at) / 1000
-    },
+    () => seconds(reactivation.view().lastSuccessAt),
   )
   add.gauge(
     'reactivation_failures',

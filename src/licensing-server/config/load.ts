@@ -25,7 +25,7 @@ const serverConfig: ConfigSpec<typeof ConfigSchema> = {
  * Reads the licensing server's configuration: flags over environment over file over defaults. All problems of
  * all sources are reported in one fault.
  *
- * @throws {Fault} `config-not-found`, `config-not-readable`, `config-invalid`
+ * @throws {Fault} `config-not-found`, `config-not-readable`, `config-invalid`, `not-permitted`
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   return loadConfigOf(serverConfig, options)

@@ -4,7 +4,7 @@ import { refusedShare } from '../advice.ts'
 import { type Figures, meanInUse, otherApplications, total } from '../figures.ts'
 import type { BusyHour, Summary } from '../summary.ts'
 import { dataTable, section } from './tables.ts'
-import { sayCount, sayHours, sayMean, sayReason, sayShare, sayTime } from './words.ts'
+import { sayCount, sayDuration, sayMean, sayReason, sayShare, sayTime } from './words.ts'
 
 /** The figures of the whole time at a glance. */
 export function totalsSection({ total: figures, limit, busyHour }: Summary): Html {
@@ -15,8 +15,8 @@ export function totalsSection({ total: figures, limit, busyHour }: Summary): Htm
     ['Mean in use', sayMean(meanInUse(figures))],
     ['Granted', sayCount(figures.granted)],
     ['Refused', `${sayCount(total(figures.refused))}${share === null ? '' : ` (${sayShare(share)})`}`],
-    ['All sessions in use for', sayHours(figures.fullMs)],
-    ['Watched for', sayHours(figures.observedMs)],
+    ['All sessions in use for', sayDuration(figures.fullMs)],
+    ['Watched for', sayDuration(figures.observedMs)],
     ['Busy hour (UTC)', busyHour === null ? 'none' : sayTime(busyHour.start)],
   ]
   return html`<dl>${entries.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`

@@ -23,8 +23,10 @@ export function sayTime(instant: number, stepMs = 0): string {
   return stepMs >= 86_400_000 ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 16)}`
 }
 
-export function sayHours(ms: number): string {
-  return `${fine.format(ms / 3_600_000)} h`
+/** In the largest unit of which there is one. */
+export function sayDuration(ms: number): string {
+  if (ms >= 3_600_000 || ms === 0) return `${fine.format(ms / 3_600_000)} h`
+  return ms >= 60_000 ? `${fine.format(ms / 60_000)} min` : `${fine.format(ms / 1000)} s`
 }
 
 /** A reason or a cause as it stands in counts: `limit-reached`. */

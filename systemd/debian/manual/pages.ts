@@ -89,7 +89,7 @@ function programBody(program: Program): string {
     `.B ${escaped(name)}\n.I command\n[\\fIoptions\\fR]\n`,
     heading('COMMANDS'),
     ...commandsOf(spec).map(command => commandText(command, program)),
-    item('completion', 'Print the script that completes this program in bash and zsh'),
+    `.SS ${escaped(`${name} completion`)}\nPrint the script that completes this program in bash and zsh.\n`,
     heading('EXIT STATUS'),
     item('0', 'Done.'),
     item('1', 'A fault: something failed that might not have.'),

@@ -17,7 +17,7 @@ export function commandsOf(program: ProgramSpec): RecordedCommand[] {
 
 function recorded(command: Command, before: string): RecordedCommand[] {
   const terminal = {} as never
-  return ofModule(command({ terminal, code: 0 }), before)
+  return ofModule(command({ terminal, code: 0, path: [] }), before)
 }
 
 /** Has the command describe itself to something that takes notes where yargs would parse. */

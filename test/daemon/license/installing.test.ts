@@ -147,9 +147,11 @@ t.test('no bad file replaces a good license, also not across a restart', async t
   const wants = await openAs(t, site.socket, { notifications: ['limit', 'license'] })
   await client.acquireAll(['live'])
   const bad = await badFiles(t, site)
+  const told = () => here.log.filter(({ message }) => message.startsWith('The license file was not taken'))
   for (const [code, text] of Object.entries(bad)) {
     site.install(text)
     const { message, hint } = await rejectedFor(client, code)
+    await until(`it is told: ${code}`, () => told().at(-1)?.code === code)
     t.ok(message.length > 20 && hint.length > 10, message)
     t.match(
       await client.call('license.get'),
@@ -162,9 +164,8 @@ t.test('no bad file replaces a good license, also not across a restart', async t
     })
   }
   t.equal(wants.waiting, 0, 'nothing changed, so nobody is told')
-  const lines = here.log.filter(({ message }) => message.startsWith('The license file was not taken'))
   t.strictSame(
-    lines.map(({ code }) => code),
+    told().map(({ code }) => code),
     Object.keys(bad),
     'each is told once',
   )

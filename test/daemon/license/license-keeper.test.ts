@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { LicenseKeeper } from '../../../src/daemon/license/license-keeper.ts'
 import { StateStore } from '../../../src/daemon/state-store.ts'
@@ -43,6 +44,31 @@ t.test('a license that is laid down between start and watch is seen', async t =>
   keeper.watch()
   await until('it is in force', () => keeper.license?.maxSessions === 4)
 })
+
+t.test(
+  'a license that is written bit by bit is not told as a bad one, one that stays cut off is',
+  async t => {
+    const site = new Site(t)
+    const text = await site.sign({ maxSessions: 7 })
+    const { keeper, log } = await openKeeper(t, site)
+    const refusals = () => log.filter(({ message }) => message.startsWith('The license file was not taken'))
+    keeper.watch()
+    const file = openSync(site.config.license.file, 'w')
+    t.teardown(() => closeSync(file))
+    for (const part of [text.slice(0, 300), text.slice(300, 900)]) {
+      writeSync(file, part)
+      await until('what is there was looked at', () => keeper.rejection?.code === 'license-not-parsable')
+    }
+    writeSync(file, text.slice(900))
+    await until('it is in force', () => keeper.license?.maxSessions === 7)
+
+    writeFileSync(site.config.license.file, text.slice(0, 300))
+    await until('the cut one is told', () => refusals().length > 0)
+    t.match(refusals(), [{ level: 'error', code: 'license-not-parsable' }])
+    t.equal(refusals().length, 1)
+    t.equal(keeper.license?.maxSessions, 7)
+  },
+)
 
 t.test('a license runs out by time alone: each state is told once', async t => {
   const site = new Site(t)

@@ -26,8 +26,13 @@ t.test('roots and lists that cannot be used', async t => {
     readTrust({ trustDirectory, revocationFile: null, ...sources })
   t.equal((await read({})).trustedRoots.length, 1)
   await t.rejects(read({ trustDirectory: join(folder, 'none') }), {
+    code: 'trust-empty',
+    hint: /install -D -m 644 root\.pem/,
+  })
+  writeFileSync(join(folder, 'file'), 'no folder')
+  await t.rejects(read({ trustDirectory: join(folder, 'file') }), {
     code: 'trust-not-readable',
-    hint: /root certificate/,
+    hint: /chmod/,
   })
   const bare = join(folder, 'bare')
   mkdirSync(bare)

@@ -171,10 +171,24 @@ test('a directory that may not be written', {
   writeFileSync(join(directory, machineKeyFile), 'root alone', { mode: 0o600 })
   process.seteuid!(65_534)
   try {
-    await t.rejects(loadMachineKey(directory), { code: 'machine-key-unreadable', message: /EACCES/ })
+    await t.rejects(loadMachineKey(directory), {
+      code: 'machine-key-unreadable',
+      message: /EACCES/,
+      hint: /^Only root may .* Use sudo\.$/,
+    })
     await t.rejects(loadOrCreateMachineKey(join(state, 'other')), {
       code: 'machine-key-unreadable',
       message: /EACCES/,
+    })
+  } finally {
+    process.seteuid!(0)
+  }
+  chmodSync(state, 0o700)
+  process.seteuid!(65_534)
+  try {
+    await t.rejects(loadMachineKey(directory), {
+      code: 'machine-key-unreadable',
+      hint: /^Only .*Use sudo\.$/,
     })
   } finally {
     process.seteuid!(0)

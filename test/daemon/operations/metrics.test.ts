@@ -61,7 +61,9 @@ t.test('a daemon that nobody has asked for anything', async t => {
     REFUSAL_REASONS.map(reason => `{reason="${reason}"}`),
     'what has not happened yet is 0, so that its first time is seen',
   )
-  t.equal(figures.has('sessiond_reactivation_last_success_timestamp_seconds'), false)
+  for (const what of ['attempt', 'success']) {
+    t.equal(figures.has(`sessiond_reactivation_last_${what}_timestamp_seconds`), false)
+  }
   t.ok(figures.get('process_resident_memory_bytes')! > 1e6)
 })
 

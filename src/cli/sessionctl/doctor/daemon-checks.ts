@@ -75,7 +75,7 @@ function useFinding({ usage, inUse, limit }: Status): Finding {
   if (usage === 'safe') return ok('usage', text)
   return warning(
     'usage',
-    `${text} That is ${usage}.`,
+    usage === 'full' && inUse < limit ? `${text} A moment ago all were.` : `${text} That is ${usage}.`,
     'sessionctl sessions list --longer-than 4h; more: sessionctl reactivate --sessions N',
   )
 }

@@ -3,7 +3,9 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Config, operatorsSocketOf } from '../../../daemon/config/schema.ts'
-import { groupName } from '../../user-names.ts'
+import { groupName } from '../../../user-names.ts'
+import { isThere } from '../../../who-may.ts'
+import { counted } from '../../counted.ts'
 import { type Finding, failed, finding, ok, skipped, warning } from './finding.ts'
 
 const MIB = 1_048_576
@@ -12,6 +14,9 @@ const SYSTEMCTL_TIMEOUT_MS = 5000
 /** It serves clients before it has told systemd that it is ready. */
 const STARTS_WITHIN_MS = 5000
 const LOOK_EVERY_MS = 100
+
+/** The first start makes folders and sockets. */
+const toStart = 'sudo systemctl start sessiond.socket sessiond, or: sessiond run'
 
 /** Everything that lies on this machine, and needs no daemon to be looked at. */
 export function installationChecks(config: Config): Promise<Finding>[] {
@@ -43,7 +48,7 @@ async function serviceFinding(): Promise<Finding> {
   if (restarts > 0) {
     return warning(
       'service',
-      `systemd had to start it again, ${restarts} times.`,
+      `systemd had to start it again, ${counted(restarts, 'time')}.`,
       'journalctl -u sessiond -p warning',
     )
   }
@@ -81,10 +86,8 @@ function socketFinding(
   path: string,
   { mode, group }: { mode: string; group: string | null },
 ): Finding {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) {
-    return failed(check, `There is no socket ${path}.`, 'sudo systemctl start sessiond, or: sessiond run')
-  }
+  if (!isThere(path)) return failed(check, `There is no socket ${path}.`, toStart)
+  const stats = statSync(path)
   if (!stats.isSocket()) return failed(check, `${path} is no socket.`, `sudo mv ${path} ${path}.aside`)
   const actual = stats.mode & 0o777
   const wanted = Number.parseInt(mode, 8)
@@ -103,11 +106,11 @@ function socketFinding(
 
 function tokenFinding({ listen: { tcp } }: Config): Finding {
   if (!tcp.enabled) return skipped('token', 'TCP is not listened on.')
-  const stats = statSync(tcp.tokenFile, { throwIfNoEntry: false })
-  if (stats === undefined) {
+  if (!isThere(tcp.tokenFile)) {
     const mend = `(umask 027; openssl rand -hex 32 | sudo tee ${tcp.tokenFile} >/dev/null)`
     return failed('token', `There is no token file ${tcp.tokenFile}.`, mend)
   }
+  const stats = statSync(tcp.tokenFile)
   if ((stats.mode & 0o027) !== 0) {
     const mode = `0${(stats.mode & 0o777).toString(8)}`
     return failed(
@@ -120,19 +123,13 @@ function tokenFinding({ listen: { tcp } }: Config): Finding {
 }
 
 function spaceFinding(check: string, folder: string): Finding {
-  if (!existsSync(folder)) {
-    return failed(
-      check,
-      `There is no folder ${folder}, or it may not be seen.`,
-      'sudo sessionctl doctor, or start sessiond once',
-    )
-  }
+  if (!isThere(folder)) return failed(check, `There is no folder ${folder}.`, toStart)
   const { bavail, bsize, files, ffree } = statfsSync(folder)
   const free = Math.floor((bavail * bsize) / MIB)
+  const left = free < 10 * 1024 ? `${free} MiB` : `${Math.floor(free / 1024)} GiB`
   if (files > 0 && ffree === 0)
     return failed(check, `No file can be made in ${folder}: no inode is left.`, `df -i ${folder}`)
-  if (free < 16) return failed(check, `${folder} has ${free} MiB left.`, `df -h ${folder}; make room there`)
-  if (free < 64)
-    return warning(check, `${folder} has only ${free} MiB left.`, `df -h ${folder}; make room there`)
-  return ok(check, `${folder} has ${free} MiB left.`)
+  if (free < 16) return failed(check, `${folder} has ${left} left.`, `df -h ${folder}; make room there`)
+  if (free < 64) return warning(check, `${folder} has only ${left} left.`, `df -h ${folder}; make room there`)
+  return ok(check, `${folder} has ${left} left.`)
 }

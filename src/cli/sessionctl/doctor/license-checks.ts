@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { systemClocks } from '../../../daemon/clocks.ts'
 import type { Config } from '../../../daemon/config/schema.ts'
 import { stateFileOf } from '../../../daemon/databases.ts'
@@ -6,6 +6,8 @@ import { LicenseTimekeeper } from '../../../daemon/license/license-time.ts'
 import { readTrust, trustSourcesOf } from '../../../daemon/license/trust.ts'
 import { sayInstant } from '../../../license/instant.ts'
 import { verifyLicense } from '../../../license/verify.ts'
+import { isThere } from '../../../who-may.ts'
+import { counted } from '../../counted.ts'
 import type { Terminal } from '../../terminal.ts'
 import { verifyContext } from '../license-context.ts'
 import { withState } from '../read-state.ts'
@@ -38,33 +40,31 @@ async function trustFinding(config: Config): Promise<Finding> {
   if (ended.length > 0) {
     return warning(
       'trust',
-      `${ended.length} of ${trustedRoots.length} roots are not valid any more.`,
+      `${ended.length} of ${counted(trustedRoots.length, 'root')} ${ended.length === 1 ? 'is' : 'are'} not valid any more.`,
       'Ask the vendor for its new root',
     )
   }
-  return ok('trust', `${trustedRoots.length} roots are trusted.`)
+  const roots = counted(trustedRoots.length, 'root is', 'roots are')
+  return ok('trust', `${roots} trusted.`)
 }
 
 async function fileFinding(config: Config): Promise<Finding> {
   const { file } = config.license
-  if (!existsSync(file)) {
-    return failed(
-      'license-file',
-      `There is no license ${file}, or it may not be seen.`,
-      'sessionctl activate, or: sessionctl license install FILE',
-    )
+  if (!isThere(file)) {
+    const mend =
+      'sudo sessionctl activate --key-file installation.key, or: sudo sessionctl license install FILE'
+    return failed('license-file', `There is no license ${file}.`, mend)
   }
   if ((statSync(file).mode & 0o002) !== 0) {
     return failed('license-file', `Everybody may change ${file}.`, `sudo chmod 0640 ${file}`)
   }
   const verdict = await verifyLicense(readFileSync(file), await verifyContext(config, { anyMachine: false }))
   if (!verdict.ok) return failed('license-file', verdict.problem.message, verdict.problem.hint)
-  return ok('license-file', `${file} is valid: ${verdict.license.maxSessions} sessions.`)
+  return ok('license-file', `${file} is valid: ${counted(verdict.license.maxSessions, 'session')}.`)
 }
 
 function clockFinding(config: Config, terminal: Terminal): Finding {
-  if (!existsSync(stateFileOf(config.stateDirectory)))
-    return skipped('clock', 'There is no license time yet.')
+  if (!isThere(stateFileOf(config.stateDirectory))) return skipped('clock', 'There is no license time yet.')
   const licenseTime = withState(config, terminal, state => {
     const kept = { read: (name: string) => state.read(name), write: () => undefined }
     return new LicenseTimekeeper(kept, systemClocks).now()
@@ -80,9 +80,9 @@ function clockFinding(config: Config, terminal: Terminal): Finding {
 }
 
 function auditFinding(config: Config, terminal: Terminal): Finding {
-  if (!existsSync(stateFileOf(config.stateDirectory))) return skipped('audit', 'There is no audit trail yet.')
+  if (!isThere(stateFileOf(config.stateDirectory))) return skipped('audit', 'There is no audit trail yet.')
   const report = withState(config, terminal, state => state.audit(trail => trail.verify()))
-  if (report.ok) return ok('audit', `The audit trail is intact: ${report.events} events.`)
+  if (report.ok) return ok('audit', `The audit trail is intact: ${counted(report.events, 'event')}.`)
   return failed(
     'audit',
     `The audit trail is broken: ${report.why}.`,
