@@ -1,7 +1,7 @@
 import { type Application, ApplicationTable } from './applications.ts'
 import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
 import type { EndedSession, ReleaseCause, SessionPolicy } from './policy.ts'
-import type { RecordSink, SessionRecord } from './records.ts'
+import type { EarlierSessions, RecordSink } from './records.ts'
 import type { SignedSession } from './signed-token.ts'
 import { emptyList, NONE, SlotTable } from './slot-table.ts'
 import { formatToken, parseToken } from './token.ts'
@@ -42,7 +42,12 @@ export class Holdings {
   }
 
   keyOf(slot: number): string {
-    return this.#slots.key[slot]!
+    return this.#slots.keyOf(slot)
+  }
+
+  /** The slot of the client's session of that key; undefined where it has none. */
+  slotOf(client: Client, key: string): number | undefined {
+    return (client.byKey ?? this.#keysOf(client)).get(key)
   }
 
   /** What a signed token of that session would say; null where it is not held. */
@@ -123,7 +128,9 @@ export class Holdings {
     const slot = own === NONE ? this.#slots.take(client.held) : own
     this.#slots.nonceHigh[slot] = this.#nonces()
     this.#slots.nonceLow[slot] = this.#nonces()
-    this.#fill(slot, client, application, key, grantedAt)
+    this.#fill(slot, client, application, grantedAt)
+    this.#slots.setKey(slot, key)
+    this.#noteKey(client, slot)
     if (!client.journaled) this.clients.touch(client)
     return slot
   }
@@ -154,13 +161,12 @@ export class Holdings {
 
   end(slot: number): void {
     const client = this.clientOf(slot)
-    const key = this.#slots.key[slot]!
     const cohort = this.#cohortOf(slot)
     const application = this.applicationOf(slot)
+    this.#forgetKey(client, slot)
     this.#slots.free(slot)
     application.inUse--
     client.sessions--
-    if (client.byKey.get(key) === slot) client.byKey.delete(key)
     if (cohort === null) return
     this.#orphaned--
     application.orphaned--
@@ -168,13 +174,13 @@ export class Holdings {
   }
 
   /** Takes what an earlier run left in the journal; all of it is orphaned. */
-  restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, deadline: number): void {
+  restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, deadline: number): void {
     const cohorts = new Map<number, OrphanCohort>()
     for (const record of clients) {
       cohorts.set(record.index, this.#newCohort(this.clients.restore(record), deadline))
     }
-    for (const record of sessions) {
-      const { slot, client, application, key, grantedAt } = record
+    this.#slots.expect(sessions)
+    sessions.each((slot, client, application, nonceHigh, nonceLow, grantedAt) => {
       let cohort = cohorts.get(client)
       if (cohort === undefined) {
         // A damaged journal lost the client. The session was granted all the same, and its token proves it.
@@ -185,10 +191,10 @@ export class Holdings {
       this.#orphaned++
       const counted = this.applications.restored(application)
       counted.orphaned++
-      this.#fill(slot, cohort.client, counted, key, grantedAt)
-      this.#slots.nonceHigh[slot] = record.nonceHigh
-      this.#slots.nonceLow[slot] = record.nonceLow
-    }
+      this.#fill(slot, cohort.client, counted, grantedAt)
+      this.#slots.nonceHigh[slot] = nonceHigh
+      this.#slots.nonceLow[slot] = nonceLow
+    })
     this.#slots.rebuildFree()
     this.clients.rebuildFree()
     for (const cohort of cohorts.values()) this.#dropIfEmpty(cohort)
@@ -244,32 +250,50 @@ export class Holdings {
       slot,
       slots.client[slot]!,
       this.applicationOf(slot).name,
-      slots.key[slot]!,
+      slots.keyOf(slot),
       slots.nonceHigh[slot]!,
       slots.nonceLow[slot]!,
       slots.grantedAt[slot]!,
     )
   }
 
-  #fill(slot: number, client: Client, application: Application, key: string, grantedAt: number): void {
+  #fill(slot: number, client: Client, application: Application, grantedAt: number): void {
     this.#slots.client[slot] = client.index
     this.#slots.application[slot] = application.index
-    this.#slots.key[slot] = key
     this.#slots.grantedAt[slot] = grantedAt
     if (++application.inUse > application.peak) application.peak = application.inUse
     client.sessions++
-    if (!client.byKey.has(key)) client.byKey.set(key, slot)
   }
 
   #handOver(slot: number, from: Client, to: Client): void {
-    const key = this.#slots.key[slot]!
-    if (from.byKey.get(key) === slot) from.byKey.delete(key)
-    if (!to.byKey.has(key)) to.byKey.set(key, slot)
+    this.#forgetKey(from, slot)
+    this.#noteKey(to, slot)
     from.sessions--
     to.sessions++
     this.#slots.client[slot] = to.index
     if (!to.journaled) this.clients.touch(to)
     this.clients.forgetIfGone(from)
+  }
+
+  /** All keys of a client of an earlier run, now that it asks for one. */
+  #keysOf(client: Client): Map<string, number> {
+    client.byKey = new Map()
+    for (const list of [client.held, ...client.cohorts]) {
+      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot)) this.#noteKey(client, slot)
+    }
+    return client.byKey
+  }
+
+  #noteKey({ byKey }: Client, slot: number): void {
+    if (byKey === null) return
+    const key = this.#slots.keyOf(slot)
+    if (!byKey.has(key)) byKey.set(key, slot)
+  }
+
+  #forgetKey({ byKey }: Client, slot: number): void {
+    if (byKey === null) return
+    const key = this.#slots.keyOf(slot)
+    if (byKey.get(key) === slot) byKey.delete(key)
   }
 
   /** The cohort in which an orphaned session waits; null for a held one. */
