@@ -1,4 +1,5 @@
 import { type Application, ApplicationTable } from './applications.ts'
+import { ClientKeys } from './client-keys.ts'
 import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
 import type { EndedSession, ReleaseCause, SessionPolicy } from './policy.ts'
 import type { EarlierSessions, RecordSink } from './records.ts'
@@ -19,6 +20,7 @@ export class Holdings {
   readonly clients = new ClientTable()
   readonly cohorts = new Set<OrphanCohort>()
   readonly #slots = new SlotTable<Client['held'] | OrphanCohort>()
+  readonly #keys = new ClientKeys(this.#slots)
   readonly #nonces: () => number
   #orphaned = 0
 
@@ -47,7 +49,7 @@ export class Holdings {
 
   /** The slot of the client's session of that key; undefined where it has none. */
   slotOf(client: Client, key: string): number | undefined {
-    return (client.byKey ?? this.#keysOf(client)).get(key)
+    return this.#keys.slotOf(client, key)
   }
 
   /** What a signed token of that session would say; null where it is not held. */
@@ -130,7 +132,7 @@ export class Holdings {
     this.#slots.nonceLow[slot] = this.#nonces()
     this.#fill(slot, client, application, grantedAt)
     this.#slots.setKey(slot, key)
-    this.#noteKey(client, slot)
+    this.#keys.note(client, slot)
     if (!client.journaled) this.clients.touch(client)
     return slot
   }
@@ -163,7 +165,7 @@ export class Holdings {
     const client = this.clientOf(slot)
     const cohort = this.#cohortOf(slot)
     const application = this.applicationOf(slot)
-    this.#forgetKey(client, slot)
+    this.#keys.forget(client, slot)
     this.#slots.free(slot)
     application.inUse--
     client.sessions--
@@ -266,34 +268,13 @@ export class Holdings {
   }
 
   #handOver(slot: number, from: Client, to: Client): void {
-    this.#forgetKey(from, slot)
-    this.#noteKey(to, slot)
+    this.#keys.forget(from, slot)
+    this.#keys.note(to, slot)
     from.sessions--
     to.sessions++
     this.#slots.client[slot] = to.index
     if (!to.journaled) this.clients.touch(to)
     this.clients.forgetIfGone(from)
-  }
-
-  /** All keys of a client of an earlier run, now that it asks for one. */
-  #keysOf(client: Client): Map<string, number> {
-    client.byKey = new Map()
-    for (const list of [client.held, ...client.cohorts]) {
-      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot)) this.#noteKey(client, slot)
-    }
-    return client.byKey
-  }
-
-  #noteKey({ byKey }: Client, slot: number): void {
-    if (byKey === null) return
-    const key = this.#slots.keyOf(slot)
-    if (!byKey.has(key)) byKey.set(key, slot)
-  }
-
-  #forgetKey({ byKey }: Client, slot: number): void {
-    if (byKey === null) return
-    const key = this.#slots.keyOf(slot)
-    if (byKey.get(key) === slot) byKey.delete(key)
   }
 
   /** The cohort in which an orphaned session waits; null for a held one. */

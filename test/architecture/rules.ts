@@ -15,10 +15,11 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   systemd: [],
   'write-file': ['errors'],
   config: ['errors'],
-  license: ['errors', 'lazily'],
+  checker: ['lazily'],
+  license: ['checker', 'errors', 'lazily'],
   session: ['errors'],
   report: ['errors', 'html', 'lazily', 'license'],
-  protocol: ['errors', 'lazily'],
+  protocol: ['checker', 'errors'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
   daemon: [

@@ -96,6 +96,8 @@ export class JournalFile {
   goOn(origin: JournalOrigin, state: Journalled, extent: JournalExtent): boolean {
     const descriptor = this.#earlier
     if (descriptor === null || !isAt(this.#path, descriptor)) return false
+    // Runs that end soon, one after the other, never finish a successor.
+    if (extent.end > this.#mostBytes(extent.heldBytes) * GROWTH) return false
     // What the writer was killed at goes, so that nothing of it comes after what is added now.
     ftruncateSync(descriptor, extent.end)
     this.#encoder.discard()
@@ -199,7 +201,12 @@ export class JournalFile {
     if (this.#file !== null) closeSync(this.#file.descriptor)
     this.#file = file
     this.#identity = new FileIdentity(this.#path)
-    this.#compactAt = Math.max(this.#compaction.minBytes, heldBytes * GROWTH)
+    this.#compactAt = this.#mostBytes(heldBytes)
+  }
+
+  /** What so much may grow to before it is made anew. */
+  #mostBytes(heldBytes: number): number {
+    return Math.max(this.#compaction.minBytes, heldBytes * GROWTH)
   }
 
   #dropEarlier(): void {
