@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { RawClient } from '../test/support/raw-client.ts'
 import { Holders } from './holders.ts'
 import { type Load, type Measurement, runLoad } from './load.ts'
 import { type Spread, spreadOf } from './report.ts'
-import { type SessiondServer, startSessiond } from './servers.ts'
+import { SERVER_CORE, type SessiondServer, startSessiond } from './servers.ts'
 
 /** How an operation and the memory of the daemon grow with the sessions that are held meanwhile. */
 export interface GrowthRow {
@@ -73,6 +75,8 @@ export interface RestartRow {
   readonly grantsAfterMs: Spread
   /** To the first count, of the same round. */
   readonly more: Spread
+  /** To a Node.js that starts, does nothing and ends, of the same round. */
+  readonly ofNode: Spread
 }
 
 const TRY_EVERY_MS = 2
@@ -84,6 +88,7 @@ export async function measureRestart(
   onProgress: (text: string) => void,
 ): Promise<RestartRow[]> {
   const times = counts.map((): number[] => [])
+  const ratios = counts.map((): number[] => [])
   for (const [index, count] of counts.entries()) {
     let server = await startSessiond({ name: 'restarted', sessions: SESSIONS })
     const holders = new Holders()
@@ -91,10 +96,12 @@ export async function measureRestart(
       await holders.holdUntil(count, server.socket, PER_CONNECTION)
       for (let round = 0; round < rounds; round++) {
         onProgress(`restart with ${count} sessions: round ${round + 1} of ${rounds}`)
+        const nodeMs = await runEmptyNode()
         const last = await RawClient.open({ path: server.socket })
         const [next, ms] = await Promise.all([server.restart(), grantAgain(server.socket, last)])
         server = next
         times[index]!.push(ms)
+        ratios[index]!.push(ms / nodeMs)
       }
     } finally {
       await holders.leave()
@@ -105,7 +112,16 @@ export async function measureRestart(
     journalled,
     grantsAfterMs: spreadOf(times[index]!),
     more: spreadOf(times[index]!.map((ms, round) => ms - times[0]![round]!)),
+    ofNode: spreadOf(ratios[index]!),
   }))
+}
+
+/** Milliseconds that Node.js takes on the servers' core for a program without a line. */
+async function runEmptyNode(): Promise<number> {
+  const beganAt = performance.now()
+  const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, '-e', ''], { stdio: 'ignore' })
+  await once(child, 'exit')
+  return performance.now() - beganAt
 }
 
 /** Asks until somebody grants, from when the connection to the one that is killed ends. */

@@ -6,6 +6,14 @@ export class JournalFile implements Pick<File, keyof File> {
     return false
   }
 
+  read(): Buffer {
+    throw Object.assign(new Error('Nothing is kept.'), { code: 'ENOENT' })
+  }
+
+  goOn(): boolean {
+    return false
+  }
+
   replace(): void {}
   append(_state: Journalled): void {}
   close(): void {}

@@ -123,7 +123,8 @@ class Daemon implements RunningDaemon {
       },
     })
     keeper.onChange = before => this.#licenseChanged(before)
-    audit.record({ what: 'daemon.started', after: { version, ...licenseFields(keeper) } })
+    // It is synced to the disk, which calls need not wait for.
+    audit.note({ what: 'daemon.started', after: { version, ...licenseFields(keeper) } })
     log.info(
       { version, instanceId: run.instanceId, ...licenseFields(keeper) },
       `sessiond starts. ${keeper.lifecycle.message}`,
@@ -222,11 +223,13 @@ class Daemon implements RunningDaemon {
 
   #startTimers(): void {
     const { journal, audit, keeper, reactivator } = this.#parts
-    this.#timers.every(EXPIRE_EVERY_MS, () => this.#expire())
+    this.#timers.every(EXPIRE_EVERY_MS, () => {
+      this.#expire()
+      audit.retry()
+    })
     this.#timers.every(LOOK_EVERY_MS, () => {
       if (journal.lost) journal.abandon()
       journal.heal(this.#counter)
-      audit.retry()
       keeper.look()
       reactivator.tick()
     })

@@ -85,7 +85,6 @@ export class Observation {
   async start(): Promise<void> {
     const { every } = this.#parts
     this.#isStarted = true
-    this.#look()
     every(LOOK_EVERY_MS, () => this.#look())
     every(LOOP_CHECK_EVERY_MS, () => this.meters.checkLoop())
     every(LISTEN_AGAIN_EVERY_MS, () => void this.#listen())

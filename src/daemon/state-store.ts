@@ -141,10 +141,15 @@ export class StateStore {
     this.#kept.delete(name)
   }
 
-  /** As `write`; where that cannot be now, it is done by `heal`, and `read` gives it meanwhile. Throws nothing. */
+  /**
+   * As `write`, for what means something until the machine is booted again: it is safe from the end of the process, and
+   * nobody waits for the disk. Where it cannot be written, that is done by `heal`, and `read` gives it meanwhile. Throws
+   * nothing.
+   */
   keep(name: string, value: string): void {
     try {
-      this.write(name, value)
+      this.#writing(() => putUnsynced(this.#db, name, value))
+      this.#kept.delete(name)
     } catch {
       // Told already, as the fault that made it degraded.
       this.#kept.set(name, value)
@@ -259,6 +264,15 @@ export class StateStore {
     } catch (error) {
       throw error instanceof Fault ? error : stateNotUsable(this.#path, error)
     }
+  }
+}
+
+function putUnsynced(db: Database.Database, name: string, value: string): void {
+  db.pragma('synchronous = NORMAL')
+  try {
+    put(db, name, value)
+  } finally {
+    db.pragma('synchronous = FULL')
   }
 }
 

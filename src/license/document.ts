@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { checkerOf } from '../checker.ts'
 import {
   count,
   flawsOf,
@@ -84,7 +84,7 @@ export const LicensePayload = Type.Object({
 /** A license whose payload fits the schema. Nothing about its signature is implied: see verify.ts. */
 export type License = Static<typeof LicensePayload>
 
-const validator = Compile(LicensePayload)
+const checker = checkerOf(LicensePayload)
 
 export type PayloadReading =
   | { ok: true; license: License }
@@ -95,7 +95,7 @@ export type PayloadReading =
 export function readLicensePayload(payload: unknown): PayloadReading {
   const schema = (payload as { schema?: unknown } | null)?.schema
   if (typeof schema === 'number' && schema > licenseSchemaVersion) return { ok: false, schemaTooNew: schema }
-  if (!validator.Check(payload)) return { ok: false, flaws: flawsOf(validator.Errors(payload)) }
+  if (!checker.check(payload)) return { ok: false, flaws: flawsOf(checker.errors(payload)) }
   const flaws = contradictionsOf(payload)
   return flaws.length === 0 ? { ok: true, license: payload } : { ok: false, flaws }
 }

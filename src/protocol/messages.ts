@@ -1,6 +1,5 @@
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
-import { lazily } from '../lazily.ts'
+import { checkerOf } from '../checker.ts'
 import { ERRORS, type ErrorWord } from './codes.ts'
 import { scanBatch, scanRequest } from './scan.ts'
 import {
@@ -35,8 +34,8 @@ const MAX_ID_LENGTH = 64
 const MAX_NAME_LENGTH = 64
 
 interface Check {
-  Check(value: unknown): boolean
-  Errors(value: unknown): CheckError[]
+  check(value: unknown): boolean
+  errors(value: unknown): CheckError[]
 }
 
 interface CheckError {
@@ -47,10 +46,10 @@ interface CheckError {
   readonly params: { readonly allowedValues?: readonly string[] }
 }
 
-const checks = new Map<string, () => Check>(
+const checks = new Map<string, Check>(
   Object.entries(METHODS).map(([name, { params }]) => [
     name,
-    lazily(() => Compile(params as TSchema) as unknown as Check),
+    checkerOf(params as TSchema) as unknown as Check,
   ]),
 )
 
@@ -93,7 +92,7 @@ function checkRequest(value: unknown): Incoming {
   }
   if (request.jsonrpc !== '2.0') return invalid(id, '"jsonrpc" must be "2.0".')
   if (typeof request.method !== 'string') return invalid(id, '"method" must be a string.')
-  const check = checks.get(request.method)?.()
+  const check = checks.get(request.method)
   if (check === undefined) {
     return failed(
       id,
@@ -102,7 +101,7 @@ function checkRequest(value: unknown): Incoming {
     )
   }
   if (request.params === undefined) request.params = NO_PARAMS
-  if (!check.Check(request.params)) return failed(id, 'invalid-params', firstError(check, request.params))
+  if (!check.check(request.params)) return failed(id, 'invalid-params', firstError(check, request.params))
   return request as Call
 }
 
@@ -123,7 +122,7 @@ function failed(id: RequestId | undefined, failure: ErrorWord, message: string):
 
 /** Says what is wrong with the parameters: an unknown property before all else, for it may be a misspelling. */
 function firstError(check: Check, params: unknown): string {
-  const errors = check.Errors(params)
+  const errors = check.errors(params)
   const unknown = errors.find(({ keyword }) => keyword === 'boolean')
   const { instancePath, message, params: detail } = unknown ?? errors[0]!
   const path = instancePath.split('/').map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))

@@ -30,8 +30,11 @@ export interface Client {
   /** Its sessions while it is connected. */
   readonly held: SlotList
   readonly cohorts: Set<OrphanCohort>
-  /** Its sessions by the client's own key, held and orphaned. */
-  readonly byKey: Map<string, number>
+  /**
+   * Its sessions by the client's own key, held and orphaned; null where the client is of an earlier run and asked
+   * for no key yet.
+   */
+  byKey: Map<string, number> | null
   /** All its sessions, held and orphaned. */
   sessions: number
   journaled: boolean
@@ -68,7 +71,9 @@ export class ClientTable {
   }
 
   add(record: Omit<ClientRecord, 'index'>): Client {
-    return this.#insert({ ...record, index: this.#free.pop() ?? this.#clients.length }, false)
+    const client = this.#insert({ ...record, index: this.#free.pop() ?? this.#clients.length }, false)
+    client.byKey = new Map()
+    return client
   }
 
   /** Puts a client that the journal names back under its index. Call `rebuildFree` after the last. */
@@ -173,7 +178,7 @@ export class ClientTable {
       attachment: null,
       held: emptyList(),
       cohorts: new Set(),
-      byKey: new Map(),
+      byKey: null,
       sessions: 0,
       journaled,
       dirty: false,

@@ -5,7 +5,7 @@ import type { Client, ClientRecord, OrphanCohort, ProcessIdentity } from './clie
 import { Holdings } from './holdings.ts'
 import { Listing } from './listing.ts'
 import type { AcquireDecision, EndedSession, ReleaseCause, ResumeDecision, SessionPolicy } from './policy.ts'
-import type { RecordSink, SessionRecord } from './records.ts'
+import type { EarlierSessions, RecordSink } from './records.ts'
 import type { SignedSession, TokenSigner } from './signed-token.ts'
 import { NONE } from './slot-table.ts'
 
@@ -109,7 +109,7 @@ export class SessionCounter {
   // ---- requests
 
   acquire(client: Client, application: Application, key: string, now: number): AcquireDecision {
-    const existing = client.byKey.get(key)
+    const existing = this.#holdings.slotOf(client, key)
     if (existing !== undefined) {
       this.#holdings.resume(client, existing)
       return this.#granted(existing, true)
@@ -206,7 +206,7 @@ export class SessionCounter {
   // ---- journal
 
   /** Takes what an earlier run left in the journal. Every session starts orphaned, with a new window. */
-  restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
+  restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, now: number): void {
     const deadline = now + this.#policy.resumeWindowMs
     this.#adoptions.openUntil(deadline)
     this.#holdings.restore(clients, sessions, deadline)

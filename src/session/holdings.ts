@@ -1,7 +1,8 @@
 import { type Application, ApplicationTable } from './applications.ts'
+import { ClientKeys } from './client-keys.ts'
 import { type Client, type ClientRecord, ClientTable, type OrphanCohort } from './client-table.ts'
 import type { EndedSession, ReleaseCause, SessionPolicy } from './policy.ts'
-import type { RecordSink, SessionRecord } from './records.ts'
+import type { EarlierSessions, RecordSink } from './records.ts'
 import type { SignedSession } from './signed-token.ts'
 import { emptyList, NONE, SlotTable } from './slot-table.ts'
 import { formatToken, parseToken } from './token.ts'
@@ -19,6 +20,7 @@ export class Holdings {
   readonly clients = new ClientTable()
   readonly cohorts = new Set<OrphanCohort>()
   readonly #slots = new SlotTable<Client['held'] | OrphanCohort>()
+  readonly #keys = new ClientKeys(this.#slots)
   readonly #nonces: () => number
   #orphaned = 0
 
@@ -42,7 +44,12 @@ export class Holdings {
   }
 
   keyOf(slot: number): string {
-    return this.#slots.key[slot]!
+    return this.#slots.keyOf(slot)
+  }
+
+  /** The slot of the client's session of that key; undefined where it has none. */
+  slotOf(client: Client, key: string): number | undefined {
+    return this.#keys.slotOf(client, key)
   }
 
   /** What a signed token of that session would say; null where it is not held. */
@@ -123,7 +130,9 @@ export class Holdings {
     const slot = own === NONE ? this.#slots.take(client.held) : own
     this.#slots.nonceHigh[slot] = this.#nonces()
     this.#slots.nonceLow[slot] = this.#nonces()
-    this.#fill(slot, client, application, key, grantedAt)
+    this.#fill(slot, client, application, grantedAt)
+    this.#slots.setKey(slot, key)
+    this.#keys.note(client, slot)
     if (!client.journaled) this.clients.touch(client)
     return slot
   }
@@ -154,13 +163,12 @@ export class Holdings {
 
   end(slot: number): void {
     const client = this.clientOf(slot)
-    const key = this.#slots.key[slot]!
     const cohort = this.#cohortOf(slot)
     const application = this.applicationOf(slot)
+    this.#keys.forget(client, slot)
     this.#slots.free(slot)
     application.inUse--
     client.sessions--
-    if (client.byKey.get(key) === slot) client.byKey.delete(key)
     if (cohort === null) return
     this.#orphaned--
     application.orphaned--
@@ -168,13 +176,13 @@ export class Holdings {
   }
 
   /** Takes what an earlier run left in the journal; all of it is orphaned. */
-  restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, deadline: number): void {
+  restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, deadline: number): void {
     const cohorts = new Map<number, OrphanCohort>()
     for (const record of clients) {
       cohorts.set(record.index, this.#newCohort(this.clients.restore(record), deadline))
     }
-    for (const record of sessions) {
-      const { slot, client, application, key, grantedAt } = record
+    this.#slots.expect(sessions)
+    sessions.each((slot, client, application, nonceHigh, nonceLow, grantedAt) => {
       let cohort = cohorts.get(client)
       if (cohort === undefined) {
         // A damaged journal lost the client. The session was granted all the same, and its token proves it.
@@ -185,10 +193,10 @@ export class Holdings {
       this.#orphaned++
       const counted = this.applications.restored(application)
       counted.orphaned++
-      this.#fill(slot, cohort.client, counted, key, grantedAt)
-      this.#slots.nonceHigh[slot] = record.nonceHigh
-      this.#slots.nonceLow[slot] = record.nonceLow
-    }
+      this.#fill(slot, cohort.client, counted, grantedAt)
+      this.#slots.nonceHigh[slot] = nonceHigh
+      this.#slots.nonceLow[slot] = nonceLow
+    })
     this.#slots.rebuildFree()
     this.clients.rebuildFree()
     for (const cohort of cohorts.values()) this.#dropIfEmpty(cohort)
@@ -244,27 +252,24 @@ export class Holdings {
       slot,
       slots.client[slot]!,
       this.applicationOf(slot).name,
-      slots.key[slot]!,
+      slots.keyOf(slot),
       slots.nonceHigh[slot]!,
       slots.nonceLow[slot]!,
       slots.grantedAt[slot]!,
     )
   }
 
-  #fill(slot: number, client: Client, application: Application, key: string, grantedAt: number): void {
+  #fill(slot: number, client: Client, application: Application, grantedAt: number): void {
     this.#slots.client[slot] = client.index
     this.#slots.application[slot] = application.index
-    this.#slots.key[slot] = key
     this.#slots.grantedAt[slot] = grantedAt
     if (++application.inUse > application.peak) application.peak = application.inUse
     client.sessions++
-    if (!client.byKey.has(key)) client.byKey.set(key, slot)
   }
 
   #handOver(slot: number, from: Client, to: Client): void {
-    const key = this.#slots.key[slot]!
-    if (from.byKey.get(key) === slot) from.byKey.delete(key)
-    if (!to.byKey.has(key)) to.byKey.set(key, slot)
+    this.#keys.forget(from, slot)
+    this.#keys.note(to, slot)
     from.sessions--
     to.sessions++
     this.#slots.client[slot] = to.index

@@ -1,5 +1,26 @@
 import type { ClientRecord } from './client-table.ts'
 
+/**
+ * The sessions that an earlier run left, one for each slot. Of a hundred thousand that are taken over most keys are
+ * never asked for, so they are read one by one, and then.
+ */
+export interface EarlierSessions {
+  /** Greater than every slot. */
+  readonly end: number
+  /** Tells each of them, without its key, and makes no object for it: a restart waits for this. */
+  each(
+    visit: (
+      slot: number,
+      client: number,
+      application: string,
+      nonceHigh: number,
+      nonceLow: number,
+      grantedAt: number,
+    ) => void,
+  ): void
+  keyOf(slot: number): string
+}
+
 /** What the journal keeps of a session. */
 export interface SessionRecord {
   readonly slot: number

@@ -1,3 +1,5 @@
+import type { EarlierSessions } from './records.ts'
+
 /** A doubly linked list of slots, threaded through the table; a slot is in exactly one while it is held. */
 export interface SlotList {
   head: number
@@ -15,6 +17,8 @@ const DIRTY = 2
 const JOURNALED = 4
 const RESTORED = 8
 const EARLIER = 16
+const UNREAD = 32
+const KEPT_BY_JOURNAL = RESTORED | EARLIER | UNREAD
 
 const FIRST_CAPACITY = 1024
 
@@ -30,12 +34,15 @@ export class SlotTable<List extends SlotList = SlotList> {
   nonceLow: Float64Array = new Float64Array(FIRST_CAPACITY)
   /** Monotonic milliseconds since the machine's boot. */
   grantedAt: Float64Array = new Float64Array(FIRST_CAPACITY)
-  readonly key: (string | undefined)[] = []
 
+  #key: (string | undefined)[] = []
+  /** Knows the keys of restored sessions, while there are such that were not asked for. */
+  #earlier: Pick<EarlierSessions, 'keyOf'> | null = null
+  #unread = 0
   #flags = new Uint8Array(FIRST_CAPACITY)
   #next = new Int32Array(FIRST_CAPACITY)
   #previous = new Int32Array(FIRST_CAPACITY)
-  readonly #list: (List | undefined)[] = []
+  #list: (List | undefined)[] = []
   /** Slots above this one were never used. */
   #highest = 0
   readonly #free: number[] = []
@@ -75,6 +82,19 @@ export class SlotTable<List extends SlotList = SlotList> {
     return (this.#flags[slot]! & EARLIER) !== 0
   }
 
+  /** The key of a held slot. */
+  keyOf(slot: number): string {
+    if ((this.#flags[slot]! & UNREAD) === 0) return this.#key[slot]!
+    const key = this.#earlier!.keyOf(slot)
+    this.#key[slot] = key
+    this.#keyRead(slot)
+    return key
+  }
+
+  setKey(slot: number, key: string): void {
+    this.#key[slot] = key
+  }
+
   /** Takes a free slot and puts it on `list`. The caller fills in the columns. */
   take(list: List): number {
     let slot = this.#free.pop()
@@ -93,11 +113,17 @@ export class SlotTable<List extends SlotList = SlotList> {
     this.#touch(slot)
   }
 
-  /** Puts a slot that the journal names back to where it was. Call `rebuildFree` after the last. */
+  /** Makes room for the slots that an earlier run held, and asks it for their keys when they are needed. */
+  expect(earlier: Pick<EarlierSessions, 'keyOf' | 'end'>): void {
+    this.#earlier = earlier
+    this.#resize(earlier.end)
+  }
+
+  /** Puts a slot that the journal names back to where it was. Call `expect` before the first, `rebuildFree` after the last. */
   restore(slot: number, list: List): void {
-    while (this.#highest <= slot) this.#grow()
+    this.#unread++
     this.#hold(slot, list)
-    this.#flags[slot] = LIVE | JOURNALED | RESTORED | EARLIER
+    this.#flags[slot] = LIVE | JOURNALED | KEPT_BY_JOURNAL
   }
 
   /** Collects the gaps that `restore` left. */
@@ -108,7 +134,8 @@ export class SlotTable<List extends SlotList = SlotList> {
 
   free(slot: number): void {
     this.#unlink(slot)
-    this.key[slot] = undefined
+    if ((this.#flags[slot]! & UNREAD) !== 0) this.#keyRead(slot)
+    this.#key[slot] = undefined
     this.#flags[slot] = this.#flags[slot]! & ~(LIVE | RESTORED | EARLIER)
     this.#live--
     this.#free.push(slot)
@@ -152,7 +179,7 @@ export class SlotTable<List extends SlotList = SlotList> {
   /** The journal has the slot as it is. */
   #settle(slot: number): void {
     const flags = this.#flags[slot]!
-    this.#flags[slot] = (flags & LIVE) !== 0 ? (flags & (RESTORED | EARLIER)) | LIVE | JOURNALED : 0
+    this.#flags[slot] = (flags & LIVE) !== 0 ? (flags & KEPT_BY_JOURNAL) | LIVE | JOURNALED : 0
   }
 
   #hold(slot: number, list: List): void {
@@ -189,12 +216,31 @@ export class SlotTable<List extends SlotList = SlotList> {
     this.#list[slot] = undefined
   }
 
+  /** The key of that slot is known, or of no interest any more. The last one lets go of what the earlier run left. */
+  #keyRead(slot: number): void {
+    this.#flags[slot] = this.#flags[slot]! & ~UNREAD
+    if (--this.#unread === 0) this.#earlier = null
+  }
+
   #grow(): number {
     const slot = this.#highest++
-    this.key.push(undefined)
+    this.#key.push(undefined)
     this.#list.push(undefined)
-    if (slot < this.client.length) return slot
-    const capacity = this.client.length * 2
+    if (slot >= this.client.length) this.#widen(this.client.length * 2)
+    return slot
+  }
+
+  /** As `#grow` until there are so many. */
+  #resize(end: number): void {
+    let capacity = this.client.length
+    while (capacity < end) capacity *= 2
+    if (capacity > this.client.length) this.#widen(capacity)
+    this.#highest = end
+    this.#key = new Array(end).fill(undefined)
+    this.#list = new Array(end).fill(undefined)
+  }
+
+  #widen(capacity: number): void {
     const grown = <T extends Int32Array | Uint16Array | Uint8Array | Float64Array>(old: T, fresh: T): T => {
       fresh.set(old)
       return fresh
@@ -207,6 +253,5 @@ export class SlotTable<List extends SlotList = SlotList> {
     this.#flags = grown(this.#flags, new Uint8Array(capacity))
     this.#next = grown(this.#next, new Int32Array(capacity))
     this.#previous = grown(this.#previous, new Int32Array(capacity))
-    return slot
   }
 }

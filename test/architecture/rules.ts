@@ -17,10 +17,11 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   'who-may': ['errors', 'user-names'],
   'write-file': ['errors'],
   config: ['errors', 'who-may'],
-  license: ['errors', 'lazily'],
+  checker: ['lazily'],
+  license: ['checker', 'errors', 'lazily'],
   session: ['errors'],
   report: ['errors', 'html', 'lazily', 'license'],
-  protocol: ['errors', 'lazily'],
+  protocol: ['checker', 'errors'],
   'licensing-api': ['license', 'errors'],
   client: ['protocol', 'errors'],
   daemon: [

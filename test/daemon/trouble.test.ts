@@ -69,6 +69,8 @@ t.test('a state database that another process locks holds up the daemon once, an
   const here = await startHere(t, site)
   const other = new Database(site.stateFile)
   t.teardown(() => other.close())
+  const events = other.prepare('SELECT count(*) FROM audit').pluck()
+  await until('the start is in the audit trail', () => events.get() === 2)
   other.exec('BEGIN IMMEDIATE')
   const reload = async (holdSeconds: number) => {
     const since = performance.now()

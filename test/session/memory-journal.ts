@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ClientRecord } from '../../src/session/client-table.ts'
 import type { SessionCounter } from '../../src/session/counter.ts'
 import type { RecordSink, SessionRecord } from '../../src/session/records.ts'
+import { earlierOf } from '../support/earlier-sessions.ts'
 
 /**
  * A journal in memory. What a crash leaves behind is exactly what was committed, and each record must make
@@ -29,7 +30,7 @@ export class MemoryJournal implements RecordSink {
 
   /** Gives what it holds to a counter that was just started. */
   restore(counter: SessionCounter, now: number): void {
-    counter.restore([...this.clients.values()], [...this.sessions.values()], now)
+    counter.restore([...this.clients.values()], earlierOf(this.sessions.values()), now)
   }
 
   removeClient(index: number): void {

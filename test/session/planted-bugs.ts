@@ -8,7 +8,7 @@ import type {
   ResumeDecision,
   SessionPolicy,
 } from '../../src/session/policy.ts'
-import type { RecordSink, SessionRecord } from '../../src/session/records.ts'
+import type { EarlierSessions, RecordSink } from '../../src/session/records.ts'
 import type { Daemon } from './world.ts'
 
 // Daemons that break a Law, each in one way that somebody could well write. The histories must find each.
@@ -135,7 +135,7 @@ class AdoptsHoweverLate extends SessionCounter {
 }
 
 class RestartForgetsTheProcess extends SessionCounter {
-  override restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
+  override restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, now: number): void {
     super.restore(
       [...clients].map(client => ({ ...client, process: null })),
       sessions,
@@ -145,7 +145,7 @@ class RestartForgetsTheProcess extends SessionCounter {
 }
 
 class RestartGivesNoWindow extends SessionCounter {
-  override restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
+  override restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, now: number): void {
     super.restore(clients, sessions, now)
     this.expire(now + 1000)
   }

@@ -63,6 +63,7 @@ t.test('the journal hears of what changed, and of nothing twice', async t => {
 
 t.test('that a slot is of an earlier run stays known while it is held, whatever the journal is told', t => {
   const table = new SlotTable()
+  table.expect({ end: 2, keyOf: slot => `key-${slot}` })
   for (const slot of [0, 1]) table.restore(slot, emptyList())
   table.move(0, emptyList(), true)
   t.strictSame([table.isEarlier(0), table.isRestored(0), table.isRestored(1)], [true, false, true])
@@ -78,6 +79,7 @@ t.test('that a slot is of an earlier run stays known while it is held, whatever 
 t.test('restored slots keep their places, and the gaps are used first', async t => {
   const table = new SlotTable()
   const list = emptyList()
+  table.expect({ end: 5, keyOf: slot => `key-${slot}` })
   for (const slot of [4, 1]) table.restore(slot, list)
   table.rebuildFree()
   t.equal(table.live, 2)
@@ -93,6 +95,25 @@ t.test('restored slots keep their places, and the gaps are used first', async t 
   )
   table.free(1)
   t.match(changesOf(table).removed, [1], 'what was restored is in the journal')
+})
+
+t.test('a key of an earlier run is read when it is asked for, and once', async t => {
+  const table = new SlotTable()
+  const list = emptyList()
+  const asked: number[] = []
+  const keyOf = (slot: number) => {
+    asked.push(slot)
+    return `key-${slot}`
+  }
+  table.expect({ end: 3, keyOf })
+  for (const slot of [0, 1, 2]) table.restore(slot, list)
+  table.rebuildFree()
+  t.strictSame([table.keyOf(1), table.keyOf(1), asked], ['key-1', 'key-1', [1]])
+  table.journalReplaced()
+  t.equal(table.keyOf(2), 'key-2', 'whatever the journal was told')
+  table.free(0)
+  table.setKey(table.take(list), 'new')
+  t.strictSame([table.keyOf(0), table.keyOf(1), asked], ['new', 'key-1', [1, 2]])
 })
 
 t.test('it grows past its first size and loses nothing', async t => {

@@ -15,10 +15,11 @@ import type {
   ResumeDecision,
   SessionPolicy,
 } from '../../src/session/policy.ts'
-import type { RecordSink, SessionRecord } from '../../src/session/records.ts'
+import type { EarlierSessions, RecordSink } from '../../src/session/records.ts'
 import type { TokenSigner } from '../../src/session/signed-token.ts'
 import { formatToken, parseToken } from '../../src/session/token.ts'
 import { PLANTED_BUGS as COUNTER_BUGS } from '../session/planted-bugs.ts'
+import { earlierOf } from '../support/earlier-sessions.ts'
 import { trust } from './licenses.ts'
 import { type Parts, realParts } from './parts.ts'
 
@@ -124,7 +125,7 @@ class GrantsWhileDraining extends SessionCounter {
 
 class GrantsARetryAnew extends SessionCounter {
   override acquire(client: Client, application: Application, key: string, now: number): AcquireDecision {
-    client.byKey.delete(key)
+    client.byKey?.delete(key)
     return super.acquire(client, application, key, now)
   }
 }
@@ -142,15 +143,15 @@ class CountsOrphansAsFree extends SessionCounter {
     return Math.max(0, super.inUse - Math.min(this.#restored, this.orphaned))
   }
 
-  override restore(clients: Iterable<ClientRecord>, sessions: Iterable<SessionRecord>, now: number): void {
+  override restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, now: number): void {
     super.restore(clients, sessions, now)
     this.#restored = super.inUse
   }
 }
 
 class RestartDropsTheSessions extends SessionCounter {
-  override restore(clients: Iterable<ClientRecord>, _sessions: Iterable<SessionRecord>, now: number): void {
-    super.restore(clients, [], now)
+  override restore(clients: Iterable<ClientRecord>, _sessions: EarlierSessions, now: number): void {
+    super.restore(clients, earlierOf([]), now)
   }
 }
 

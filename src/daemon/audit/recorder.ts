@@ -37,17 +37,22 @@ export class AuditRecorder {
     this.retry()
   }
 
-  /** True where it is in the trail now, false where it waits. */
-  record(draft: AuditDraft): boolean {
+  /** As `record`, for what can wait until the next `retry`. */
+  note(draft: AuditDraft): void {
     if (this.#waiting.length === MAX_WAITING) {
       this.#waiting.shift()
       this.#lost++
     }
     this.#waiting.push({ draft, at: this.#wallNow() })
+  }
+
+  /** True where it is in the trail now, false where it waits. */
+  record(draft: AuditDraft): boolean {
+    this.note(draft)
     return this.retry()
   }
 
-  /** Writes what waits: call it once a second. True where nothing waits any more. */
+  /** Writes what waits: call it several times a second. True where nothing waits any more. */
   retry(): boolean {
     if (this.#waiting.length === 0) return true
     const now = this.#wallNow()

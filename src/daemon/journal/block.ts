@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crcOf } from './crc.ts'
 
 /**
  * How the file is made up. It begins with a line of text that names its format. Then come blocks, each of them what
@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib'
  * | session put | slot (4), client (4), granted at (double), nonces (6 + 6), application, key (texts of a 2-byte length) |
  * | session removed | slot (4) |
  *
- * A text is its length in bytes (4) and UTF-8.
+ * A text is its length in bytes (4) and UTF-8. The last origin holds: each run that goes on with a file adds its own.
  */
 export const RECORD = { origin: 1, clientPut: 2, clientRemoved: 3, sessionPut: 4, sessionRemoved: 5 } as const
 
@@ -35,8 +35,8 @@ const CHECKED_BYTES = 8
 
 export function writeHeader(block: Buffer): void {
   block.writeUInt32LE(block.length - HEADER_BYTES, 0)
-  block.writeUInt32LE(crc32(block.subarray(HEADER_BYTES)), 4)
-  block.writeUInt32LE(crc32(block.subarray(0, CHECKED_BYTES)), CHECKED_BYTES)
+  block.writeUInt32LE(crcOf(block, HEADER_BYTES, block.length), 4)
+  block.writeUInt32LE(crcOf(block, 0, CHECKED_BYTES), CHECKED_BYTES)
 }
 
 /** What is at that place: a block, the beginning of one at which the writer was killed, or damage. */
@@ -51,12 +51,12 @@ export function blockAt(bytes: Buffer, at: number): Found {
   const start = at + HEADER_BYTES
   const end = start + bytes.readUInt32LE(at)
   if (end > bytes.length) return { is: 'torn' }
-  if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) return { is: 'damage', resumeAt: end }
+  if (crcOf(bytes, start, end) !== bytes.readUInt32LE(at + 4)) return { is: 'damage', resumeAt: end }
   return { is: 'block', start, end }
 }
 
 function hasGoodHeader(bytes: Buffer, at: number): boolean {
-  return crc32(bytes.subarray(at, at + CHECKED_BYTES)) === bytes.readUInt32LE(at + CHECKED_BYTES)
+  return crcOf(bytes, at, at + CHECKED_BYTES) === bytes.readUInt32LE(at + CHECKED_BYTES)
 }
 
 /** The first place from `at` on where a whole block may begin again; the end where there is none. */

@@ -1,7 +1,8 @@
 import { Fault } from '../../errors.ts'
 import type { ClientRecord } from '../../session/client-table.ts'
-import type { SessionRecord } from '../../session/records.ts'
+import type { EarlierSessions } from '../../session/records.ts'
 import { blockAt, FORMAT_VERSION, firstLine, RECORD, versionOf } from './block.ts'
+import { SessionsRead } from './sessions-read.ts'
 
 /** The run of the daemon that writes the file, and how often it had to write all of it anew. */
 export interface JournalStamp {
@@ -9,7 +10,7 @@ export interface JournalStamp {
   readonly era: number
 }
 
-/** What a journal says of itself in its first record. */
+/** What the last run that wrote a journal says of itself. */
 export interface JournalOrigin extends JournalStamp {
   readonly boot: string
 }
@@ -17,18 +18,31 @@ export interface JournalOrigin extends JournalStamp {
 /** What a journal file held when it was read. */
 export interface JournalContent {
   readonly clients: readonly ClientRecord[]
-  /** One for each slot. They are made as they are asked for: of a hundred thousand, none is kept. */
-  readonly sessions: Iterable<SessionRecord>
+  readonly sessions: EarlierSessions
   /** Why not all of the file could be read, or null. */
   readonly flaw: string | null
   /** Who wrote it; null where it does not say. */
   readonly stamp: JournalStamp | null
+  /** Where the next run may go on in the file; null where it must make a new one. */
+  readonly extent: JournalExtent | null
 }
 
-export const EMPTY_CONTENT: JournalContent = { clients: [], sessions: [], flaw: null, stamp: null }
+/** How far a file is good, and about how much of it is more than history. */
+export interface JournalExtent {
+  readonly end: number
+  readonly heldBytes: number
+}
+
+export const EMPTY_CONTENT: JournalContent = {
+  clients: [],
+  sessions: { end: 0, each: () => undefined, keyOf: () => '' },
+  flaw: null,
+  stamp: null,
+  extent: null,
+}
 
 const MAX_INDEX = 2 ** 24
-const NONCES_BYTES = 12
+const NUMBER_BYTES = 5
 
 /**
  * What the journal holds of this boot, as far as it can be read: a damaged block is passed over. What was begun when
@@ -43,7 +57,8 @@ export function readJournal(bytes: Buffer, bootId: string): JournalContent {
   }
   const replay = new Replay(bytes)
   let flaw: string | null = null
-  for (let at = firstLine.length; at < bytes.length; ) {
+  let at = firstLine.length
+  while (at < bytes.length) {
     const found = blockAt(bytes, at)
     if (found.is === 'torn') break
     if (found.is === 'damage') {
@@ -57,149 +72,68 @@ export function readJournal(bytes: Buffer, bootId: string): JournalContent {
   if (replay.origin === null) return { ...EMPTY_CONTENT, flaw: flaw ?? 'it does not say who wrote it' }
   const { boot, ...stamp } = replay.origin
   if (boot !== bootId) return EMPTY_CONTENT
-  return { clients: [...replay.clients], sessions: replay, flaw, stamp }
+  const { sessions } = replay
+  const extent =
+    flaw === null && version === FORMAT_VERSION ? { end: at, heldBytes: sessions.heldBytes } : null
+  sessions.trim()
+  return { clients: [...replay.clients.values()], sessions, flaw, stamp, extent }
 }
 
 /** Carries out the records one by one: the last word on a client or a slot holds. */
-class Replay implements Iterable<SessionRecord> {
+class Replay {
   origin: JournalOrigin | null = null
-  readonly #cursor: Cursor
-  readonly #clients = new Map<number, ClientRecord>()
-  /** Where the record of a slot is. */
-  readonly #sessions = new Map<number, number>()
+  readonly clients = new Map<number, ClientRecord>()
+  readonly sessions: SessionsRead
+  readonly #bytes: Buffer
 
   constructor(bytes: Buffer) {
-    this.#cursor = new Cursor(bytes)
-  }
-
-  get clients(): Iterable<ClientRecord> {
-    return this.#clients.values()
-  }
-
-  *[Symbol.iterator](): Iterator<SessionRecord> {
-    const cursor = this.#cursor
-    // Names of applications are few: one string for each.
-    const names = new Map<string, string>()
-    for (const at of this.#sessions.values()) {
-      cursor.go(at)
-      const slot = cursor.number()
-      const client = cursor.number()
-      const grantedAt = cursor.double()
-      const nonceHigh = cursor.nonce()
-      const nonceLow = cursor.nonce()
-      const read = cursor.text(cursor.short())
-      const application = names.get(read) ?? read
-      if (application === read) names.set(read, read)
-      const key = cursor.text(cursor.short())
-      yield { slot, client, application, key, nonceHigh, nonceLow, grantedAt }
-    }
+    this.#bytes = bytes
+    this.sessions = new SessionsRead(bytes)
   }
 
   /** False where a record is none; the rest of its block is left out. */
   block(start: number, end: number): boolean {
-    const cursor = this.#cursor
-    cursor.go(start, end)
-    try {
-      while (cursor.at < end) if (!this.#record(cursor)) return false
-      return true
-    } catch (error) {
-      // Past the end of the block, or no JSON.
-      if (error instanceof RangeError || error instanceof SyntaxError) return false
-      throw error
+    for (let at = start; at < end; ) {
+      const next = this.#bytes[at] === RECORD.sessionPut ? this.sessions.put(at, end) : this.#record(at, end)
+      if (next === 0) return false
+      at = next
     }
+    return true
   }
 
-  #record(cursor: Cursor): boolean {
-    switch (cursor.byte()) {
-      case RECORD.origin:
-        this.origin = readOrigin(cursor.json())
-        return this.origin !== null
-      case RECORD.clientPut:
-        return this.#putClient(readClient(cursor.json()))
-      case RECORD.clientRemoved:
-        this.#clients.delete(cursor.number())
-        return true
-      case RECORD.sessionPut:
-        return this.#putSession(cursor)
-      case RECORD.sessionRemoved:
-        this.#sessions.delete(cursor.number())
-        return true
-      default:
-        return false
-    }
+  /** Gives where the record ends; 0 where it is none. */
+  #record(at: number, end: number): number {
+    const next = at + NUMBER_BYTES
+    if (next > end) return 0
+    const kind = this.#bytes[at]
+    const number = this.#bytes.readUInt32LE(at + 1)
+    if (kind === RECORD.sessionRemoved) this.sessions.remove(number)
+    else if (kind === RECORD.clientRemoved) this.clients.delete(number)
+    else return next + number <= end && this.#told(kind, next, next + number) ? next + number : 0
+    return next
   }
 
-  #putClient(client: ClientRecord | null): boolean {
-    if (client !== null) this.#clients.set(client.index, client)
+  /** Carries out a record whose text lies there. */
+  #told(kind: number | undefined, start: number, end: number): boolean {
+    if (kind === RECORD.origin) {
+      const origin = readOrigin(this.#json(start, end))
+      // One that says nothing takes nothing from the one before.
+      this.origin = origin ?? this.origin
+      return origin !== null
+    }
+    const client = kind === RECORD.clientPut ? readClient(this.#json(start, end)) : null
+    if (client !== null) this.clients.set(client.index, client)
     return client !== null
   }
 
-  #putSession(cursor: Cursor): boolean {
-    const { at } = cursor
-    const slot = cursor.number()
-    const client = cursor.number()
-    if (slot >= MAX_INDEX || client >= MAX_INDEX || !Number.isFinite(cursor.double())) return false
-    cursor.pass(NONCES_BYTES)
-    cursor.pass(cursor.short())
-    cursor.pass(cursor.short())
-    this.#sessions.set(slot, at)
-    return true
-  }
-}
-
-/** Reads from front to back. Throws a RangeError past the end that it was given. */
-class Cursor {
-  readonly #bytes: Buffer
-  #at = 0
-  #end = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  get at(): number {
-    return this.#at
-  }
-
-  go(at: number, end = this.#bytes.length): void {
-    this.#at = at
-    this.#end = end
-  }
-
-  pass(length: number): number {
-    const start = this.#at
-    this.#at += length
-    if (this.#at > this.#end) throw new RangeError('A record is longer than its block.')
-    return start
-  }
-
-  byte(): number {
-    return this.#bytes.readUInt8(this.pass(1))
-  }
-
-  short(): number {
-    return this.#bytes.readUInt16LE(this.pass(2))
-  }
-
-  number(): number {
-    return this.#bytes.readUInt32LE(this.pass(4))
-  }
-
-  nonce(): number {
-    return this.#bytes.readUIntLE(this.pass(6), 6)
-  }
-
-  double(): number {
-    return this.#bytes.readDoubleLE(this.pass(8))
-  }
-
-  text(length: number): string {
-    const start = this.pass(length)
-    return this.#bytes.toString('utf8', start, this.#at)
-  }
-
-  json(): unknown {
-    return JSON.parse(this.text(this.number()))
+  /** Null where the text is none of JSON. */
+  #json(start: number, end: number): unknown {
+    try {
+      return JSON.parse(this.#bytes.toString('utf8', start, end))
+    } catch (error) {
+      if (error instanceof SyntaxError) return null
+      throw error
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { fstatSync, lstatSync, statSync } from 'node:fs'
 
 /**
  * Tells whether a file is still the one that it was: not removed, not replaced, not shorter. A file that is not there
@@ -21,6 +21,13 @@ export class FileIdentity {
     this.#size = size
     return false
   }
+}
+
+/** Whether the path leads to the very file that is open, and to nothing that stands for it. */
+export function isAt(path: string, descriptor: number): boolean {
+  const open = fstatSync(descriptor, { bigint: true })
+  const there = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return open.isFile() && there?.dev === open.dev && there.ino === open.ino
 }
 
 /** The inode is empty where there is no file, or none that can be reached. */

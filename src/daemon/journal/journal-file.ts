@@ -1,10 +1,19 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { messageOf } from '../../errors.ts'
 import type { RecordSink } from '../../session/records.ts'
 import { firstLine } from './block.ts'
-import type { JournalOrigin } from './content.ts'
+import type { JournalExtent, JournalOrigin } from './content.ts'
 import { BlockEncoder } from './encoder.ts'
-import { FileIdentity } from './file-identity.ts'
+import { FileIdentity, isAt } from './file-identity.ts'
 
 /** The state that the journal records: the session counter. */
 export interface Journalled {
@@ -41,7 +50,8 @@ interface Growing {
 
 /**
  * The journal on disk. It is made under another name and then takes its place, and from then on it is only added to, a
- * block a turn and without fsync: it has to survive the death of the process, not of the machine.
+ * block a turn and without fsync: it has to survive the death of the process, not of the machine. The next run goes on
+ * with it, where all of it is good.
  *
  * What has grown too long gets a **successor**, beside it: what is held is copied there, some of it in each turn, and
  * every turn is written to both. When all is copied the successor takes the place of the file. So no turn waits for
@@ -53,6 +63,8 @@ export class JournalFile {
   readonly #compaction: Compaction
   readonly #encoder = new BlockEncoder()
   #file: Growing | null = null
+  /** The file of the run before, between `read` and what comes of it. */
+  #earlier: number | null = null
   #identity: FileIdentity | null = null
   #origin: JournalOrigin | null = null
   /** The next file, and the place from which on its copy is still to be made. */
@@ -71,9 +83,38 @@ export class JournalFile {
     return this.#identity?.isLost() ?? false
   }
 
+  /** What the run before left. Throws where nothing can be read. */
+  read(): Buffer {
+    this.#earlier = openToGoOn(this.#path)
+    return readFileSync(this.#earlier ?? this.#path)
+  }
+
+  /**
+   * Goes on with the file that was read, as far as it is good: a restart with a hundred thousand sessions writes none of
+   * them anew. False where that cannot be, and nothing was done.
+   */
+  goOn(origin: JournalOrigin, state: Journalled, extent: JournalExtent): boolean {
+    const descriptor = this.#earlier
+    if (descriptor === null || !isAt(this.#path, descriptor)) return false
+    // Runs that end soon, one after the other, never finish a successor.
+    if (extent.end > this.#mostBytes(extent.heldBytes) * GROWTH) return false
+    // What the writer was killed at goes, so that nothing of it comes after what is added now.
+    ftruncateSync(descriptor, extent.end)
+    this.#encoder.discard()
+    this.#encoder.putOrigin(origin)
+    state.writeChanges(this.#encoder)
+    const file = { descriptor, size: extent.end }
+    add(file, this.#encoder.finish())
+    this.#earlier = null
+    this.#origin = origin
+    this.#take(file, extent.heldBytes)
+    return true
+  }
+
   /** Writes all that is held to a new file. `beforeItCounts` is called when it is whole, before it takes its place. */
   replace(origin: JournalOrigin, state: Journalled, beforeItCounts: () => void): void {
     this.#dropSuccessor()
+    this.#dropEarlier()
     const file = this.#create(origin)
     try {
       for (let place: number | null = 0; place !== null; )
@@ -102,6 +143,7 @@ export class JournalFile {
   /** Lets go of the file. It stays where it is. */
   close(): void {
     this.#dropSuccessor()
+    this.#dropEarlier()
     if (this.#file !== null) closeSync(this.#file.descriptor)
     this.#file = null
     this.#identity = null
@@ -155,11 +197,21 @@ export class JournalFile {
     return next
   }
 
-  #take(file: Growing): void {
+  #take(file: Growing, heldBytes = file.size): void {
     if (this.#file !== null) closeSync(this.#file.descriptor)
     this.#file = file
     this.#identity = new FileIdentity(this.#path)
-    this.#compactAt = Math.max(this.#compaction.minBytes, file.size * GROWTH)
+    this.#compactAt = this.#mostBytes(heldBytes)
+  }
+
+  /** What so much may grow to before it is made anew. */
+  #mostBytes(heldBytes: number): number {
+    return Math.max(this.#compaction.minBytes, heldBytes * GROWTH)
+  }
+
+  #dropEarlier(): void {
+    if (this.#earlier !== null) closeSync(this.#earlier)
+    this.#earlier = null
   }
 
   #dropSuccessor(): void {
@@ -171,6 +223,18 @@ export class JournalFile {
   #discard(file: Growing): void {
     closeSync(file.descriptor)
     rmSync(this.#newPath, { force: true })
+  }
+}
+
+/** The file, to be read and added to; null where it can only be read, or is none that was made here. */
+function openToGoOn(path: string): number | null {
+  const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants
+  try {
+    return openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    // Whoever reads it finds out what is wrong with it.
+    if ((error as NodeJS.ErrnoException).syscall === 'open') return null
+    throw error
   }
 }
 

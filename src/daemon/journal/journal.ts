@@ -1,8 +1,14 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { Fault, messageOf } from '../../errors.ts'
 import { lockFile } from '../lock-file.ts'
 import { setFileAside } from '../set-aside.ts'
-import { EMPTY_CONTENT, type JournalContent, readJournal } from './content.ts'
+import {
+  EMPTY_CONTENT,
+  type JournalContent,
+  type JournalExtent,
+  type JournalOrigin,
+  readJournal,
+} from './content.ts'
 import { type Compaction, JournalFile, type Journalled } from './journal-file.ts'
 
 /** What the operator must hear of the journal. Each is told once, when it changes. */
@@ -36,6 +42,8 @@ export class Journal {
   readonly #file: JournalFile
   #unlock: (() => void) | null = null
   #content: JournalContent = EMPTY_CONTENT
+  /** How far this run may go on with the file of the last, once it has taken over what is in it. */
+  #extent: JournalExtent | null = null
   /** Why the file that is there must be kept for somebody to look at, where that is so. */
   #flaw: string | null = null
   /** Whether this run has a file of its own. */
@@ -71,8 +79,9 @@ export class Journal {
     return this.#content
   }
 
-  /** Call once what `content` held was taken over, so that its memory can be freed. */
+  /** Call once what `content` held was taken over: its memory can be freed, and the file that has it gone on with. */
   contentTaken(): void {
+    this.#extent = this.#content.extent
     this.#content = EMPTY_CONTENT
   }
 
@@ -83,7 +92,7 @@ export class Journal {
     try {
       if (!this.#begun) {
         // Not before: a run whose start fails must not pass for the last one that held sessions.
-        this.#replace(state, this.#era)
+        this.#begin(state)
         return
       }
       this.#file.append(state)
@@ -139,9 +148,9 @@ export class Journal {
   }
 
   #read(): void {
-    const { path, bootId } = this.#options
+    const { bootId } = this.#options
     try {
-      this.#content = readJournal(readFileSync(path), bootId)
+      this.#content = readJournal(this.#file.read(), bootId)
       this.#flaw = this.#content.flaw
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
@@ -150,12 +159,27 @@ export class Journal {
     }
   }
 
+  #begin(state: Journalled): void {
+    const extent = this.#extent
+    this.#extent = null
+    if (extent === null || !this.#file.goOn(this.#originOf(this.#era), state, extent)) {
+      this.#replace(state, this.#era)
+      return
+    }
+    state.changesWritten()
+    this.#begun = true
+  }
+
   #replace(state: Journalled, era: number): void {
-    const { bootId: boot, instanceId } = this.#options
-    this.#file.replace({ boot, instanceId, era }, state, () => this.#setAside())
+    this.#file.replace(this.#originOf(era), state, () => this.#setAside())
     state.allWritten()
     this.#era = era
     this.#begun = true
+  }
+
+  #originOf(era: number): JournalOrigin {
+    const { bootId: boot, instanceId } = this.#options
+    return { boot, instanceId, era }
   }
 
   /** Moves away what is there, where it is more than what was read of it. */

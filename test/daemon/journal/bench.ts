@@ -3,6 +3,7 @@ import type { Compaction } from '../../../src/daemon/journal/journal-file.ts'
 import { createNonces } from '../../../src/daemon/nonces.ts'
 import { SessionCounter } from '../../../src/session/counter.ts'
 import { formatToken } from '../../../src/session/token.ts'
+import { recordsOf } from '../../support/earlier-sessions.ts'
 
 /** A journal under test, with what the operator heard of it. */
 export interface OpenedJournal {
@@ -55,7 +56,7 @@ export function hold(counter: SessionCounter, name: string, count: number): stri
 
 /** The tokens of all sessions that the journal held when it was opened, sorted. */
 export function tokensIn({ content }: Journal): string[] {
-  return [...content.sessions]
+  return recordsOf(content.sessions)
     .map(({ slot, nonceHigh, nonceLow }) => formatToken(slot, nonceHigh, nonceLow))
     .sort()
 }
@@ -66,6 +67,7 @@ export function tokensAt(path: string, bootId = 'boot-1'): string[] {
   const tokens = tokensIn(journal)
   const counter = newCounter()
   counter.restore(journal.content.clients, journal.content.sessions, 0)
+  journal.contentTaken()
   journal.commit(counter)
   journal.close()
   return tokens

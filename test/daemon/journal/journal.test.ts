@@ -19,6 +19,7 @@ import { BlockEncoder } from '../../../src/daemon/journal/encoder.ts'
 import type { Journal } from '../../../src/daemon/journal/journal.ts'
 import type { SessionCounter } from '../../../src/session/counter.ts'
 import { formatToken } from '../../../src/session/token.ts'
+import { recordsOf } from '../../support/earlier-sessions.ts'
 import { readJournalAlone } from '../../support/journal-reader.ts'
 import { SmallDisk } from '../../support/small-disk.ts'
 import { hold, newCounter, openJournal, tokensAt, tokensIn } from './bench.ts'
@@ -54,7 +55,7 @@ t.test('what was committed is there after a crash, with all that is known of it'
     { index: 0, identity: 'one', label: 'one', process: { pid: 7, startTime: 9 } },
     { index: 1, identity: 'two', label: 'two', process: { pid: 7, startTime: 9 } },
   ])
-  t.match([...next.journal.content.sessions][0], {
+  t.match(recordsOf(next.journal.content.sessions)[0], {
     slot: 1,
     client: 0,
     application: 'ivr',
@@ -225,7 +226,7 @@ t.test('a good block that says what cannot be is passed over, and no block count
   encoder.putSession(1, 0, 'ivr', 'again', 1, 1, 1)
   writeFileSync(path, Buffer.concat([good, Buffer.from(encoder.finish())]))
   const { journal } = openJournal(path)
-  t.equal([...journal.content.sessions].length, 3)
+  t.equal(recordsOf(journal.content.sessions).length, 3)
   t.equal(journal.content.flaw, null)
   journal.close()
 })
@@ -246,7 +247,8 @@ t.test('records that end in the middle, or are of no kind, or no JSON', async t 
     writeHeader(block)
     writeFileSync(path, Buffer.concat([good, block]))
     const content = readJournal(readFileSync(path), 'boot-1')
-    t.match(content, { clients: [], sessions: [], flaw: /malformed/ }, payload.join(' '))
+    t.match(content, { clients: [], flaw: /malformed/, extent: null }, payload.join(' '))
+    t.strictSame(recordsOf(content.sessions), [])
   }
 })
 
@@ -264,7 +266,7 @@ t.test('a block whose writer was killed was never acknowledged, and is no flaw',
   for (let end = whole; end < bytes.length; end += 7) {
     const content = readJournal(bytes.subarray(0, end), 'boot-1')
     t.equal(content.flaw, null)
-    t.equal([...content.sessions].length, tokens.length, `${end} of ${bytes.length}`)
+    t.equal(recordsOf(content.sessions).length, tokens.length, `${end} of ${bytes.length}`)
   }
 })
 
@@ -405,6 +407,7 @@ t.test(
         if (read.some(token => !tokens.has(token))) throw new Error('a session was made up')
         const next = newCounter()
         next.restore(opened.journal.content.clients, opened.journal.content.sessions, 0)
+        opened.journal.contentTaken()
         if (next.inUse !== read.length) throw new Error('read and counted differ')
         const [token] = hold(next, 'after-the-damage', 1)
         opened.journal.commit(next)
@@ -467,7 +470,7 @@ t.test('it says who wrote it, and how often all of it had to be written anew', a
   second.journal.close()
   const third = openJournal(path, 'boot-1', Date.now, 'run-3')
   t.strictSame(third.journal.content.stamp, { instanceId: 'run-2', era: 1 })
-  t.equal([...third.journal.content.sessions].length, 1)
+  t.equal(recordsOf(third.journal.content.sessions).length, 1)
   third.journal.close()
 })
 

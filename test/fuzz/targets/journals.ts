@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { BlockEncoder } from '../../../src/daemon/journal/encoder.ts'
 import type { ClientRecord } from '../../../src/session/client-table.ts'
 import { hold, newCounter, openJournal } from '../../daemon/journal/bench.ts'
+import { recordsOf } from '../../support/earlier-sessions.ts'
 import { mutateBytes } from '../mutate-bytes.ts'
 import type { Random } from '../random.ts'
 import { ensure, type Target } from '../target.ts'
@@ -93,7 +94,7 @@ function judge(path: string, input: Buffer): string {
   const { journal, heard } = openJournal(path)
   try {
     const { content } = journal
-    const found = [...content.sessions]
+    const found = recordsOf(content.sessions)
     const slots = new Set(found.map(({ slot }) => slot))
     ensure(slots.size === found.length, 'A slot came twice.')
     ensure(slots.size <= sessions, `${slots.size} sessions came of ${sessions}.`)
@@ -108,7 +109,7 @@ function judge(path: string, input: Buffer): string {
     ensure(!journal.degraded, `A journal with damage does not heal: ${heard.join('; ')}`)
     journal.close()
     const next = openJournal(path)
-    const kept = [...next.journal.content.sessions].length
+    const kept = recordsOf(next.journal.content.sessions).length
     next.journal.close()
     ensure(kept === restored + 1, `${restored + 1} are held, ${kept} would be after a crash.`)
     if (heard.some(line => line.startsWith('set aside'))) return 'set aside'
