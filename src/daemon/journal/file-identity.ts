@@ -1,24 +1,23 @@
 import { fstatSync, lstatSync, statSync } from 'node:fs'
 
 /**
- * Tells whether a file is still the one that it was: not removed, not replaced, not shorter. A file that is not there
- * yet is taken for what it is when it comes.
+ * Tells whether a file is still the one that it was: not removed, not replaced, and as long as its writer left it. A file
+ * that is not there yet is taken for what it is when it comes.
  */
 export class FileIdentity {
   readonly #path: string
-  #inode = ''
-  #size = 0n
+  #inode: string
 
   constructor(path: string) {
     this.#path = path
-    this.isLost()
+    this.#inode = identityOf(path).inode
   }
 
-  isLost(): boolean {
+  /** @param writtenBytes how long its only writer made it */
+  isLost(writtenBytes: number): boolean {
     const { inode, size } = identityOf(this.#path)
-    if (this.#inode !== '' && (inode !== this.#inode || size < this.#size)) return true
+    if (this.#inode !== '' && (inode !== this.#inode || size !== BigInt(writtenBytes))) return true
     this.#inode = inode
-    this.#size = size
     return false
   }
 }

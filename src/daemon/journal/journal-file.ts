@@ -78,9 +78,9 @@ export class JournalFile {
     this.#compaction = compaction
   }
 
-  /** True where somebody removed, replaced or cut the file that is written. */
+  /** True where somebody removed, replaced or cut the file that is written, or wrote to it. */
   get isLost(): boolean {
-    return this.#identity?.isLost() ?? false
+    return this.#identity?.isLost(this.#file!.size) ?? false
   }
 
   /** What the run before left. Throws where nothing can be read. */

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -590,22 +591,29 @@ t.test(
   },
 )
 
-t.test('a file that is cut is seen, and all is written anew', async t => {
-  const folder = t.testdir()
-  const path = join(folder, 'sessions.journal')
-  const { journal } = openJournal(path)
-  const counter = newCounter()
-  const tokens = hold(counter, 'one', 20)
-  journal.commit(counter)
-  t.equal(journal.lost, false)
-  truncateSync(path, 100)
-  t.equal(journal.lost, true)
-  journal.abandon()
-  journal.heal(counter)
-  t.equal(journal.degraded, false)
-  t.strictSame(tokensAt(crashed(path, join(folder, 'left', 'sessions.journal'))), tokens.sort())
-  journal.close()
-})
+for (const [what, harm] of [
+  ['is cut', (path: string) => truncateSync(path, 100)],
+  // A second daemon, whose lock file somebody removed, would go on with it as after a crash.
+  ['somebody else writes to', (path: string) => appendFileSync(path, 'something')],
+] as const) {
+  t.test(`a file that ${what} is seen, and all is written anew`, async t => {
+    const folder = t.testdir()
+    const path = join(folder, 'sessions.journal')
+    const { journal } = openJournal(path)
+    const counter = newCounter()
+    const tokens = hold(counter, 'one', 20)
+    journal.commit(counter)
+    t.equal(journal.lost, false)
+    harm(path)
+    t.equal(journal.lost, true)
+    journal.abandon()
+    journal.heal(counter)
+    t.equal(journal.degraded, false)
+    t.equal(journal.lost, false)
+    t.strictSame(tokensAt(crashed(path, join(folder, 'left', 'sessions.journal'))), tokens.sort())
+    journal.close()
+  })
+}
 
 t.test('a lock that somebody wrote into is made anew', async t => {
   const path = place(t)
