@@ -5,7 +5,9 @@ import { PLANTED_BUGS } from './planted-bugs.ts'
 /** Seeds that may be spent on one bug. */
 const SEEDS = 200
 /** Those that show only where three faults meet. */
-const RARE: Readonly<Record<string, number>> = { 'a journal that was behind is believed in who is dead': 1000 }
+const RARE: Readonly<Record<string, number>> = {
+  'a journal that was behind is believed in who is dead': 1000,
+}
 
 t.setTimeout(1_800_000)
 
