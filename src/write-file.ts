@@ -93,7 +93,8 @@ export function makeOwnFile(file: string): void {
   const stats = lstatSync(file, { throwIfNoEntry: false })
   if (stats !== undefined) {
     // Not by a descriptor: to close one would let go of every lock that this process has on the file.
-    if (stats.uid === 0) lchownSync(file, uid, gid)
+    // A link, or a second name of a file, is no file of the daemon.
+    if (stats.uid === 0 && stats.isFile() && stats.nlink === 1) lchownSync(file, uid, gid)
     return
   }
   try {
@@ -106,11 +107,36 @@ export function makeOwnFile(file: string): void {
   }
 }
 
+/** What SQLite keeps beside a database. */
+const COMPANIONS = ['', '-wal', '-shm', '-journal']
+
+/**
+ * Before a database is opened by root: a link that another user put there, as a daemon can in its own folder, would have
+ * root write what that points to. Faults: `link-not-followed`.
+ */
+function refuseForeignLinks(file: string): void {
+  if (!isRoot()) return
+  for (const suffix of COMPANIONS) {
+    const path = file + suffix
+    const stats = lstatSync(path, { throwIfNoEntry: false })
+    if (stats?.isSymbolicLink() !== true || stats.uid === 0) continue
+    throw new Fault(
+      'link-not-followed',
+      `${path} is a link of user ${stats.uid}, which root does not follow.`,
+      {
+        hint: `Look who made it, and remove it: ls -l ${path}`,
+      },
+    )
+  }
+}
+
 /**
  * Before a database is opened: makes its file, empty, or closes one that is there, so that it is for its owner alone
- * whatever the umask was. What SQLite makes beside it gets the same mode.
+ * whatever the umask was. What SQLite makes beside it gets the same mode. Root follows no link of another user there:
+ * `link-not-followed`.
  */
 export function makePrivateFile(file: string): void {
+  refuseForeignLinks(file)
   try {
     if (lstatSync(file, { throwIfNoEntry: false }) === undefined) closeSync(openSync(file, 'wx', 0o600))
     else closeToOthers([file, `${file}-wal`, `${file}-shm`])

@@ -7,7 +7,6 @@ import { monotonicNow, systemClocks } from './clocks.ts'
 import { changedKeys } from './config/changes.ts'
 import { type Config, operatorsSocketOf } from './config/schema.ts'
 import { reloaded } from './config/until-restart.ts'
-import { restoreSessions } from './databases.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { licenseFields, type Standing } from './license/license-keeper.ts'
 import { listenForClients, listenForOperators } from './listen.ts'
@@ -18,6 +17,7 @@ import { Overdue } from './overdue.ts'
 import { openParts, type Parts, type Start } from './parts.ts'
 import { watchProcess } from './process-watch.ts'
 import { RareLog } from './rare-log.ts'
+import { restoreSessions } from './restore-sessions.ts'
 import type { RunningDaemon } from './running-daemon.ts'
 import { sessionPolicyOf } from './session-policy.ts'
 import { Timers } from './timers.ts'
@@ -85,7 +85,10 @@ class Daemon implements RunningDaemon {
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    restoreSessions(journal, this.#counter, monotonicNow(), log)
+    restoreSessions(journal, this.#counter, state, monotonicNow())
+    const { inUse } = this.#counter
+    const told = 'Sessions of the last run are counted, and wait to be resumed.'
+    if (inUse > 0) log.info({ sessions: inUse }, told)
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,

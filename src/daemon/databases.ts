@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Fault } from '../errors.ts'
-import type { SessionCounter } from '../session/counter.ts'
 import type { AuditActor } from './audit/event.ts'
 import { Journal } from './journal/journal.ts'
 import type { Logger } from './log.ts'
@@ -63,15 +62,4 @@ export function stateFileOf(directory: string): string {
 /** The file of the usage history, beside it. */
 export function historyFileOf(directory: string): string {
   return join(directory, 'history.db')
-}
-
-/** Takes what the journal has of the last run into the counter. `now` is monotonic milliseconds. */
-export function restoreSessions(journal: Journal, counter: SessionCounter, now: number, log: Logger): void {
-  const { clients, sessions } = journal.content
-  counter.restore(clients, sessions, now)
-  journal.contentTaken()
-  journal.commit(counter)
-  const { inUse } = counter
-  if (inUse > 0)
-    log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
 }

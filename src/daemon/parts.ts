@@ -10,6 +10,7 @@ import type { GivenSockets } from './listen.ts'
 import type { Logger } from './log.ts'
 import { readIdentity } from './machine/identity.ts'
 import { Reactivator } from './reactivation/reactivator.ts'
+import { noteStanding } from './restore-sessions.ts'
 import type { StateStore } from './state-store.ts'
 
 export interface Start {
@@ -37,11 +38,13 @@ export async function openParts(start: Start): Promise<Parts> {
   mkdirSync(config.runtimeDirectory, { recursive: true, mode: 0o750 })
   const run = { bootId: readBootId(), instanceId: randomBytes(8).toString('hex') }
   const audit = new AuditRecorder(clocks.wallNow, log)
-  const onHealth = (what: 'journal.degraded' | 'journal.healed', why: string | null) =>
+  let state: StateStore | null = null
+  const onHealth = (what: 'journal.degraded' | 'journal.healed', why: string | null) => {
+    if (state !== null) noteStanding(state, what === 'journal.degraded')
     audit.record({ what, detail: why === null ? null : { why } })
+  }
   // The journal first: whoever holds its lock is the daemon of this machine.
   const journal = openJournal(config.runtimeDirectory, run, log, onHealth)
-  let state: StateStore | null = null
   try {
     state = openDaemonState(config.stateDirectory, log)
     audit.attach(state)

@@ -49,6 +49,14 @@ export interface ClientRecord {
   readonly process: ProcessIdentity | null
 }
 
+/**
+ * The clients of a journal that may be out of date. A later process may have taken their sessions over since, so the
+ * death of the one that is named there proves nothing.
+ */
+export function withoutProcesses(clients: Iterable<ClientRecord>): ClientRecord[] {
+  return Array.from(clients, client => ({ ...client, process: null }))
+}
+
 /** The known clients: those connected, and those whose sessions are still counted. */
 export class ClientTable {
   readonly #clients: (Client | undefined)[] = []

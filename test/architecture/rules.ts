@@ -123,6 +123,7 @@ const ADAPTER_EXCEPTIONS: Record<string, string> = {
   'parts > listen': 'as that',
   'parts > machine': 'as that',
   'parts > reactivation': 'as that',
+  'parts > restore-sessions': 'as that',
   'parts > state-store': 'as that',
   'state-database > audit': 'its tables are one step of the schema',
   'reactivation > lock-file': 'as the journal',

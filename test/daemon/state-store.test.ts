@@ -1,8 +1,12 @@
 import {
   chownSync,
+  existsSync,
+  lchownSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -10,6 +14,8 @@ import {
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { HistoryDatabase } from '../../src/daemon/history/database.ts'
+import { lockFile } from '../../src/daemon/lock-file.ts'
 import { StateStore } from '../../src/daemon/state-store.ts'
 import { startHere } from '../support/daemon.ts'
 import { Site } from '../support/site.ts'
@@ -249,5 +255,30 @@ t.test(
     chownSync(dirname(path), 4242, 4343)
     open(path).store.close()
     t.equal(statSync(target).uid, 0)
+    rmSync(path)
+    writeFileSync(target, '')
+    linkSync(target, path)
+    open(path).store.close()
+    t.equal(statSync(target).uid, 0, 'nor a second name of it')
+  },
+)
+
+t.test(
+  'root writes nothing through a link of the daemon',
+  {
+    skip: isRoot ? false : 'needs root',
+  },
+  async t => {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) {
+      const path = join(t.testdir(), 'state.db')
+      const target = join(t.testdirName, 'target')
+      symlinkSync(target, path + suffix)
+      lchownSync(path + suffix, 4242, 4343)
+      chownSync(dirname(path), 4242, 4343)
+      t.throws(() => open(path), { code: 'link-not-followed', hint: /ls -l/ }, suffix)
+      t.throws(() => lockFile(path), { code: 'link-not-followed' }, suffix)
+      t.throws(() => new HistoryDatabase(path), { code: 'link-not-followed' }, suffix)
+      t.notOk(existsSync(target), `${suffix} made nothing`)
+    }
   },
 )

@@ -30,8 +30,6 @@ export class Checker {
   #draining = false
   /** What the file says of its writer may be out of date, and nothing it does not know of can be proven. */
   #startedDamaged = false
-  /** The journal could not be written when the run before died. */
-  #startedStale = false
 
   constructor(machine: Machine, disk: Disk) {
     this.#machine = machine
@@ -59,7 +57,6 @@ export class Checker {
   }
 
   died(daemon: DaemonRun): void {
-    this.#startedStale = daemon.journal.degraded
     this.book.died(this.#owners.allHungUp(), daemon.journal.degraded || this.#disk.damaged)
   }
 
@@ -101,6 +98,7 @@ export class Checker {
   turnEnded(daemon: DaemonRun): void {
     this.#nothing(this.book.changes(daemon.counter), 'the end of a turn')
     if (!daemon.journal.degraded) this.book.endsWritten()
+    this.book.turnEnded()
     this.#counts(daemon)
   }
 
@@ -271,11 +269,12 @@ export class Checker {
   }
 
   /**
-   * The journal could not be told that another process of its holder took it over, and nobody showed its token
-   * since the restart: the daemon knows but the process before, and that one is dead.
+   * The journal does not know that another process of its holder took it over, and nobody showed its token since the
+   * restart: the daemon knows but the process before, and that one is dead. So it may be where the daemon died before
+   * it answered the one that took over, or where the journal was damaged.
    */
-  #isTakenForDead({ orphanedAt, formerly }: Known): boolean {
-    if (!this.#startedStale || orphanedAt !== this.book.startedAt) return false
+  #isTakenForDead({ orphanedAt, formerly, answered }: Known): boolean {
+    if (answered || orphanedAt !== this.book.startedAt) return false
     return formerly.some(process => !this.#machine.isAlive(process))
   }
 

@@ -7,6 +7,7 @@ import type { Journal } from '../../src/daemon/journal/journal.ts'
 import type { LicenseStore } from '../../src/daemon/license/license-store.ts'
 import { LicenseTimekeeper } from '../../src/daemon/license/license-time.ts'
 import { Overdue } from '../../src/daemon/overdue.ts'
+import { noteStanding } from '../../src/daemon/restore-sessions.ts'
 import { openTokenSigners, sealToken } from '../../src/daemon/token-keys.ts'
 import { encodeNotification, parseFrame } from '../../src/protocol/messages.ts'
 import { NOTIFICATIONS, type NotificationName, type NotificationParams } from '../../src/protocol/schemas.ts'
@@ -15,6 +16,7 @@ import type { SessionCounter } from '../../src/session/counter.ts'
 import type { EndedSession, SessionPolicy } from '../../src/session/policy.ts'
 import type { Checker } from './checker.ts'
 import type { Disk } from './disk.ts'
+import './known-signatures.ts'
 import { machine as fingerprinted } from './licenses.ts'
 import type { Machine } from './machine.ts'
 import { BRIEF_MS, EXPIRE_EVERY_MS, IVR_MAX, LOOK_EVERY_MS, WINDOW_MS } from './numbers.ts'
@@ -127,8 +129,14 @@ export class DaemonRun {
       compaction: { minBytes: 1500, placesInATurn: 2 },
       events: {
         setAside: (_to, why) => trace(`the journal is set aside: ${why.slice(0, 60)}`),
-        degraded: why => trace(`the journal is degraded: ${why.slice(0, 60)}`),
-        healed: () => trace('the journal is healed'),
+        degraded: why => {
+          noteStanding(archive, true)
+          trace(`the journal is degraded: ${why.slice(0, 60)}`)
+        },
+        healed: () => {
+          noteStanding(archive, false)
+          trace('the journal is healed')
+        },
         notCompacted: why => trace(`the journal is not made anew: ${why.slice(0, 60)}`),
       },
     })
@@ -345,11 +353,9 @@ export class DaemonRun {
   }
 
   #restore(isJudged: boolean): void {
-    const { clients, sessions } = this.journal.content
-    this.counter.restore(clients, sessions, this.#world.machine.monotonicNow)
-    this.journal.contentTaken()
-    this.journal.commit(this.counter)
-    this.#world.checker.started(this, isJudged)
+    const { archive, machine, checker, parts } = this.#world
+    parts.restore(this.journal, this.counter, archive, machine.monotonicNow)
+    checker.started(this, isJudged)
   }
 
   #expire(): void {

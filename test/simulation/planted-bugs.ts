@@ -276,5 +276,10 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'a smaller limit drops calls': known('a smaller limit drops calls'),
   'the journal keeps what was released': known('the journal keeps what was released'),
   'a restart forgets the process of a client': known('a restart forgets the process of a client'),
+  'a journal that was behind is believed in who is dead': {
+    ...realParts,
+    restore: (journal, counter, archive, now) =>
+      realParts.restore(journal, counter, { read: () => null, keep: archive.keep.bind(archive) }, now),
+  },
   'a session that is too old stays': counter(NothingIsTooOld),
 }

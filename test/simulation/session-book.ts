@@ -24,8 +24,10 @@ export interface Known {
   process: ProcessIdentity | null
   /** The daemon can tell when that process is dead. */
   watched: boolean
-  /** Those of its holders before; a journal that could not be written names one of them. */
+  /** Those of its holders before. */
   readonly formerly: ProcessIdentity[]
+  /** Its holder was answered, so that its process must not be forgotten. */
+  answered: boolean
   /** Its grant was told to its holder. */
   told: boolean
   /** The journal must have it: it was told by a plain token, or the journal was written anew since. */
@@ -59,6 +61,8 @@ export class SessionBook {
   readonly #machine: Machine
   /** Those that ended since the journal was last known to be up to date. */
   #untold: Ended[] = []
+  /** Those that somebody took over in this turn. */
+  #unanswered: Known[] = []
 
   constructor(machine: Machine) {
     this.#machine = machine
@@ -81,7 +85,15 @@ export class SessionBook {
 
   grant(token: string, key: string, application: string, owner: Owner): void {
     const held = { orphanedAt: null, process: owner.process, watched: owner.watched }
-    const told = { told: false, durable: false, ghost: false, formerly: [], nameless: false, revived: false }
+    const told = {
+      told: false,
+      durable: false,
+      ghost: false,
+      formerly: [],
+      answered: true,
+      nameless: false,
+      revived: false,
+    }
     const grantedAt = this.#machine.monotonicNow
     this.held.set(token, {
       token,
@@ -114,6 +126,8 @@ export class SessionBook {
 
   resume(session: Known, owner: Owner): void {
     if (session.process !== null) session.formerly.push(session.process)
+    session.answered = false
+    this.#unanswered.push(session)
     session.orphanedAt = null
     session.owner = owner.name
     session.nameless = false
@@ -155,6 +169,12 @@ export class SessionBook {
     if (session.token === text) session.durable = true
   }
 
+  /** The replies of a turn are on their way. */
+  turnEnded(): void {
+    for (const session of this.#unanswered) session.answered = true
+    this.#unanswered = []
+  }
+
   /** The journal has been told of every end. */
   endsWritten(): void {
     for (const ended of this.#untold) ended.durable = true
@@ -169,6 +189,7 @@ export class SessionBook {
   /** The daemon died: whatever its last turn did may be in the journal or not. */
   died(connected: readonly Owner[], isJournalStale: boolean): void {
     this.#untold = []
+    this.#unanswered = []
     // The journal may know an older connection of its client, and knows but the newest process.
     for (const session of this.held.values()) if (session.orphanedAt !== null) session.watched = false
     for (const owner of connected) this.orphan(owner)
@@ -207,6 +228,7 @@ export class SessionBook {
     if (!damaged) return
     known.durable = false
     known.watched = false
+    known.answered = false
     known.nameless = true
   }
 
@@ -231,6 +253,7 @@ export class SessionBook {
       told: false,
       durable: false,
       formerly: [],
+      answered: false,
       nameless: damaged,
     }
     const ghost = lost === undefined

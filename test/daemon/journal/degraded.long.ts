@@ -3,6 +3,7 @@ import { mkdirSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import t from 'tap'
 import { DaemonProcess, openAs, openClient, startHere } from '../../support/daemon.ts'
+import { startProcess, startTimeOf } from '../../support/processes.ts'
 import type { RawClient } from '../../support/raw-client.ts'
 import { Site } from '../../support/site.ts'
 import { SmallDisk } from '../../support/small-disk.ts'
@@ -203,6 +204,39 @@ t.test('a full disk refuses no call; after a crash on it every session is there'
   const last = await openClient(t, site.socket)
   const held = tokens.map(token => (resumed.replaced[token] as string | undefined) ?? token)
   t.match(await last.call('session.resume', { tokens: held }), { resumed: 610, unknown: [] })
+})
+
+t.test('who took sessions over while the journal could not be written keeps them after crashes', async t => {
+  const disk = SmallDisk.mount(t, 128)
+  if (disk === null) return t.comment('not tried: only root may mount a small disk')
+  const site = new Site(t, { sessions: { resumeWindowMs: 60_000, maxPerClient: 1000 } })
+  site.config.runtimeDirectory = disk.path
+  await site.license({ maxSessions: 1000 })
+  const first = await DaemonProcess.start(t, site)
+  const { kill, ...old } = startProcess(t)
+  const tokens = await (await openAs(t, site.socket, { ...identity, process: old })).acquireAll(['call'])
+  disk.fill()
+  const filler = await openClient(t, site.socket)
+  for (let turn = 0; (await filler.call('status.get')).journal === 'ok'; turn++)
+    await filler.acquireAll(keys(`turn-${turn}`, 10))
+  // The call process is started again, and the journal cannot be told.
+  const process = { pid: globalThis.process.pid, startTime: startTimeOf(globalThis.process.pid) }
+  const successor = await openAs(t, site.socket, { ...identity, process })
+  t.match(await successor.call('session.resume', { tokens }), { resumed: 1 })
+  await kill()
+  await first.kill()
+
+  disk.resize(4096)
+  const afterOne = await DaemonProcess.start(t, site)
+  await afterOne.kill()
+  await DaemonProcess.start(t, site)
+  const observer = await openClient(t, site.socket)
+  const { inUse } = await observer.call('status.get')
+  const since = performance.now()
+  await until('dead processes were looked for', () => performance.now() - since > 1000)
+  t.match(await observer.call('status.get'), { inUse, orphaned: inUse })
+  const back = await openAs(t, site.socket, { ...identity, process })
+  t.match(await back.call('session.resume', { tokens }), { resumed: 1, unknown: [] })
 })
 
 t.test('a second daemon does not start, and takes nothing from the first', async t => {

@@ -6,7 +6,10 @@ import type { Random } from '../random.ts'
 import { ensure, type Target } from '../target.ts'
 import { UnderFire } from './under-fire.ts'
 
-/** Statuses that docs/PROTOCOL.md names, 426 for what asks for no WebSocket, and 100 where that is asked for. None: what came was cut off. */
+/**
+ * Statuses that docs/PROTOCOL.md names, 426 for what asks for no WebSocket, 100 where `Expect` asks for that, and 417
+ * where it asks for anything else. None: what came was cut off.
+ */
 const statuses = new Set([
   '100',
   '101',
@@ -16,6 +19,7 @@ const statuses = new Set([
   '404',
   '405',
   '408',
+  '417',
   '426',
   '431',
   '503',

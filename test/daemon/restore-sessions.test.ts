@@ -1,0 +1,81 @@
+// A journal that was behind names processes that others have followed: that those are dead ends no session.
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { BlockEncoder } from '../../src/daemon/journal/encoder.ts'
+import { noteStanding, restoreSessions } from '../../src/daemon/restore-sessions.ts'
+import { StateStore } from '../../src/daemon/state-store.ts'
+import { hold, newCounter, openJournal } from './journal/bench.ts'
+
+/** State and journal of a machine whose daemon was killed while it held three sessions of a process. */
+function killed(t: Test) {
+  const folder = t.testdir()
+  const path = join(folder, 'sessions.journal')
+  const { journal } = openJournal(path)
+  const counter = newCounter()
+  hold(counter, 'one', 3)
+  journal.commit(counter)
+  journal.close()
+  const open = () => new StateStore(join(folder, 'state.db'), Date.now(), () => undefined)
+  return { path, open }
+}
+
+/** A run of the daemon, from its start to its end: whose deaths it looks for, and what it notes of the journal. */
+function run(path: string, open: () => StateStore) {
+  const state = open()
+  const { journal } = openJournal(path)
+  const counter = newCounter()
+  restoreSessions(journal, counter, state, 0)
+  const found = {
+    sessions: counter.inUse,
+    looksFor: counter.orphanedProcesses(),
+    isWhole: !journal.degraded,
+    standing: state.read('journal-standing'),
+  }
+  journal.close()
+  state.close()
+  return found
+}
+
+const process = { pid: 7, startTime: 9 }
+
+t.test('a journal that has all that was told is believed', async t => {
+  const { path, open } = killed(t)
+  t.strictSame(run(path, open), { sessions: 3, looksFor: [process], isWhole: true, standing: null })
+})
+
+t.test('one that was behind is not, also not two runs later', async t => {
+  const { path, open } = killed(t)
+  const state = open()
+  noteStanding(state, true)
+  state.close()
+  const unknown = { sessions: 3, looksFor: [], isWhole: true, standing: 'whole' }
+  t.strictSame(run(path, open), unknown)
+  t.strictSame(run(path, open), unknown, 'the journal says itself that the process is not known')
+})
+
+t.test('one that healed is believed again', async t => {
+  const { path, open } = killed(t)
+  const state = open()
+  noteStanding(state, true)
+  noteStanding(state, false)
+  state.close()
+  t.match(run(path, open), { looksFor: [process], standing: 'whole' })
+})
+
+t.test('one of which bytes are damaged is not', async t => {
+  const { path, open } = killed(t)
+  const change = new BlockEncoder()
+  change.removeSession(4000)
+  const block = Buffer.from(change.finish())
+  const damaged = Buffer.from(block)
+  damaged[damaged.length - 1]! ^= 1
+  appendFileSync(path, Buffer.concat([damaged, block]))
+  t.match(run(path, open), { sessions: 3, looksFor: [] })
+})
+
+t.test('one that cannot be written at the start either is noted', async t => {
+  const { path, open } = killed(t)
+  mkdirSync(`${path}.new`)
+  t.match(run(path, open), { looksFor: [process], isWhole: false, standing: 'behind' })
+})
