@@ -1,6 +1,7 @@
 // A journal that was behind names processes that others have followed: that those are dead ends no session.
 import { appendFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { BlockEncoder } from '../../src/daemon/journal/encoder.ts'
 import { noteStanding, restoreSessions } from '../../src/daemon/restore-sessions.ts'
@@ -79,3 +80,18 @@ t.test('one that cannot be written at the start either is noted', async t => {
   mkdirSync(`${path}.new`)
   t.match(run(path, open), { looksFor: [process], isWhole: false, standing: 'behind' })
 })
+
+t.test(
+  'where the state could not be written either, a crash leaves no note, and the journal is believed',
+  async t => {
+    const { path, open } = killed(t)
+    const state = open()
+    const other = new Database(join(dirname(path), 'state.db'))
+    other.exec('BEGIN IMMEDIATE')
+    noteStanding(state, true)
+    t.equal(state.read('journal-standing'), 'behind', 'it is kept in memory until it can be written')
+    state.close()
+    other.close()
+    t.match(run(path, open), { looksFor: [process], standing: null })
+  },
+)
