@@ -85,10 +85,7 @@ class Daemon implements RunningDaemon {
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    restoreSessions(journal, this.#counter, state, monotonicNow())
-    const { inUse } = this.#counter
-    const told = 'Sessions of the last run are counted, and wait to be resumed.'
-    if (inUse > 0) log.info({ sessions: inUse }, told)
+    restoreSessions(journal, this.#counter, { archive: state, log }, monotonicNow())
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,

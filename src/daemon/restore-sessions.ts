@@ -1,6 +1,7 @@
-import { type ClientRecord, withoutProcesses } from '../session/client-table.ts'
+import type { ClientRecord } from '../session/client-table.ts'
 import type { SessionCounter } from '../session/counter.ts'
-import type { SessionRecord } from '../session/records.ts'
+import type { EarlierSessions } from '../session/records.ts'
+import type { Logger } from './log.ts'
 
 /** Where the standing of the journal is noted; the state database. */
 export interface StandingArchive {
@@ -13,7 +14,7 @@ export interface StandingArchive {
 export interface OpenedJournal {
   readonly content: {
     readonly clients: readonly ClientRecord[]
-    readonly sessions: Iterable<SessionRecord>
+    readonly sessions: EarlierSessions
     readonly flaw: string | null
   }
   readonly degraded: boolean
@@ -33,14 +34,17 @@ export function noteStanding(archive: StandingArchive, isBehind: boolean): void 
 export function restoreSessions(
   journal: OpenedJournal,
   counter: SessionCounter,
-  archive: StandingArchive,
+  { archive, log }: { readonly archive: StandingArchive; readonly log: Pick<Logger, 'info'> },
   now: number,
 ): void {
   const { clients, sessions, flaw } = journal.content
   const wasBehind = archive.read(STANDING) === BEHIND
-  counter.restore(wasBehind || flaw !== null ? withoutProcesses(clients) : clients, sessions, now)
+  counter.restore(clients, sessions, now, wasBehind || flaw !== null)
   journal.contentTaken()
   // From here on the journal says itself whose processes are unknown, and the next run needs no note of it.
   journal.commit(counter)
   if (journal.degraded !== wasBehind) noteStanding(archive, journal.degraded)
+  const { inUse } = counter
+  if (inUse > 0)
+    log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
 }

@@ -49,14 +49,6 @@ export interface ClientRecord {
   readonly process: ProcessIdentity | null
 }
 
-/**
- * The clients of a journal that may be out of date. A later process may have taken their sessions over since, so the
- * death of the one that is named there proves nothing.
- */
-export function withoutProcesses(clients: Iterable<ClientRecord>): ClientRecord[] {
-  return Array.from(clients, client => ({ ...client, process: null }))
-}
-
 /** The known clients: those connected, and those whose sessions are still counted. */
 export class ClientTable {
   readonly #clients: (Client | undefined)[] = []
@@ -84,9 +76,15 @@ export class ClientTable {
     return client
   }
 
-  /** Puts a client that the journal names back under its index. Call `rebuildFree` after the last. */
-  restore(record: ClientRecord): Client {
-    return this.#insert(record, true)
+  /**
+   * Puts a client that the journal names back under its index. Call `rebuildFree` after the last. Where the journal may
+   * be behind, a later process may have taken the sessions over since: the death of the one that is named proves nothing.
+   */
+  restore(record: ClientRecord, isBehind: boolean): Client {
+    if (!isBehind || record.process === null) return this.#insert(record, true)
+    const client = this.#insert({ ...record, process: null }, true)
+    this.touch(client)
+    return client
   }
 
   /** As `restore`, for one of whom the journal kept nothing but its index. */

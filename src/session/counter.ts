@@ -205,11 +205,11 @@ export class SessionCounter {
 
   // ---- journal
 
-  /** Takes what an earlier run left in the journal. Every session starts orphaned, with a new window. */
-  restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, now: number): void {
+  /** Takes what an earlier run left in the journal; `isBehind`: see `ClientTable.restore`. Every session starts orphaned. */
+  restore(clients: Iterable<ClientRecord>, from: EarlierSessions, now: number, isBehind = false): void {
     const deadline = now + this.#policy.resumeWindowMs
     this.#adoptions.openUntil(deadline)
-    this.#holdings.restore(clients, sessions, deadline)
+    this.#holdings.restore(clients, from, deadline, isBehind)
     notePeak(this.totals, this.inUse)
   }
 

@@ -176,13 +176,13 @@ export class Holdings {
   }
 
   /** Takes what an earlier run left in the journal; all of it is orphaned. */
-  restore(clients: Iterable<ClientRecord>, sessions: EarlierSessions, deadline: number): void {
+  restore(clients: Iterable<ClientRecord>, from: EarlierSessions, deadline: number, isBehind: boolean): void {
     const cohorts = new Map<number, OrphanCohort>()
     for (const record of clients) {
-      cohorts.set(record.index, this.#newCohort(this.clients.restore(record), deadline))
+      cohorts.set(record.index, this.#newCohort(this.clients.restore(record, isBehind), deadline))
     }
-    this.#slots.expect(sessions)
-    sessions.each((slot, client, application, nonceHigh, nonceLow, grantedAt) => {
+    this.#slots.expect(from)
+    from.each((slot, client, application, nonceHigh, nonceLow, grantedAt) => {
       let cohort = cohorts.get(client)
       if (cohort === undefined) {
         // A damaged journal lost the client. The session was granted all the same, and its token proves it.

@@ -1,11 +1,12 @@
 // A journal that was behind names processes that others have followed: that those are dead ends no session.
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { BlockEncoder } from '../../src/daemon/journal/encoder.ts'
 import { noteStanding, restoreSessions } from '../../src/daemon/restore-sessions.ts'
 import { StateStore } from '../../src/daemon/state-store.ts'
+import { createLogger } from '../../src/log.ts'
 import { hold, newCounter, openJournal } from './journal/bench.ts'
 
 /** State and journal of a machine whose daemon was killed while it held three sessions of a process. */
@@ -26,7 +27,7 @@ function run(path: string, open: () => StateStore) {
   const state = open()
   const { journal } = openJournal(path)
   const counter = newCounter()
-  restoreSessions(journal, counter, state, 0)
+  restoreSessions(journal, counter, { archive: state, log: createLogger({ level: 'silent' }) }, 0)
   const found = {
     sessions: counter.inUse,
     looksFor: counter.orphanedProcesses(),
@@ -77,7 +78,8 @@ t.test('one of which bytes are damaged is not', async t => {
 
 t.test('one that cannot be written at the start either is noted', async t => {
   const { path, open } = killed(t)
-  mkdirSync(`${path}.new`)
+  rmSync(`${path}.lock`)
+  mkdirSync(`${path}.lock`)
   t.match(run(path, open), { looksFor: [process], isWhole: false, standing: 'behind' })
 })
 

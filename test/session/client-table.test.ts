@@ -82,11 +82,22 @@ t.test('where an index is used again, the old client is removed before the new o
 
 t.test('restored clients keep their places, and the gaps are used first', async t => {
   const table = new ClientTable()
-  table.restore({ ...nobody, index: 2, identity: 'ivr-7' })
+  table.restore({ ...nobody, index: 2, identity: 'ivr-7' }, false)
   t.equal(table.restoreNameless(0).identity, null)
   table.rebuildFree()
   t.equal(table.withIdentity('ivr-7')?.index, 2)
   t.strictSame([table.add(nobody).index, table.add(nobody).index], [1, 3])
+})
+
+t.test('whose process a journal names that may be behind is not known, and the journal is told', async t => {
+  const process = { pid: 7, startTime: 9 }
+  const told = (isBehind: boolean) => {
+    const table = new ClientTable()
+    const client = table.restore({ ...nobody, index: 0, identity: 'ivr-7', process }, isBehind)
+    return { process: client.process, changes: changesOf(table) }
+  }
+  t.strictSame(told(false), { process, changes: [] })
+  t.strictSame(told(true), { process: null, changes: ['put 0 ivr-7'] })
 })
 
 t.test('a journal that was written anew has just those with sessions', async t => {

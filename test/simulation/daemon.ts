@@ -354,7 +354,12 @@ export class DaemonRun {
 
   #restore(isJudged: boolean): void {
     const { archive, machine, checker, parts } = this.#world
-    parts.restore(this.journal, this.counter, archive, machine.monotonicNow)
+    parts.restore(
+      this.journal,
+      this.counter,
+      { archive, log: { info: () => undefined } },
+      machine.monotonicNow,
+    )
     checker.started(this, isJudged)
   }
 

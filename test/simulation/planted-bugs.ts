@@ -278,8 +278,10 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'a restart forgets the process of a client': known('a restart forgets the process of a client'),
   'a journal that was behind is believed in who is dead': {
     ...realParts,
-    restore: (journal, counter, archive, now) =>
-      realParts.restore(journal, counter, { read: () => null, keep: archive.keep.bind(archive) }, now),
+    restore: (journal, counter, { archive, log }, now) => {
+      const forgetful = { read: () => null, keep: archive.keep.bind(archive) }
+      realParts.restore(journal, counter, { archive: forgetful, log }, now)
+    },
   },
   'a session that is too old stays': counter(NothingIsTooOld),
 }

@@ -10,8 +10,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { restoreSessions } from '../../../src/daemon/databases.ts'
 import type { Journal } from '../../../src/daemon/journal/journal.ts'
+import { restoreSessions } from '../../../src/daemon/restore-sessions.ts'
 import { createLogger } from '../../../src/log.ts'
 import type { SessionCounter } from '../../../src/session/counter.ts'
 import { formatToken } from '../../../src/session/token.ts'
@@ -40,7 +40,8 @@ function next(path: string, instanceId = 'run-2', bootId = 'boot-1') {
   const opened = openJournal(path, bootId, Date.now, instanceId, { minBytes: 4000, placesInATurn: 5 })
   const counter = newCounter()
   const found = tokensIn(opened.journal)
-  restoreSessions(opened.journal, counter, 0, createLogger({ level: 'silent' }))
+  const archive = { read: () => null, keep: () => undefined }
+  restoreSessions(opened.journal, counter, { archive, log: createLogger({ level: 'silent' }) }, 0)
   return { ...opened, counter, found }
 }
 
