@@ -39,11 +39,28 @@ export function withConfigFlags<Config>(
   return result
 }
 
-/** The configuration as the flags, the environment and the file say it. */
+/**
+ * Reads the configuration each time that it is called. Flags and environment of a process stay what they are, so it is
+ * judged anew only where the file says something else.
+ */
+export function configReader<Config>(
+  args: ConfigArgs,
+  terminal: Terminal,
+  program: ProgramConfig<Config>,
+): () => LoadedConfig<Config> {
+  let loaded: LoadedConfig<Config> | undefined
+  return () => {
+    loaded = configOfArgs(args, terminal, program, loaded)
+    return loaded
+  }
+}
+
+/** The configuration as the flags, the environment and the file say it. `before`: see LoadOptions. */
 export function configOfArgs<Config>(
   args: ConfigArgs,
   terminal: Terminal,
   program: ProgramConfig<Config>,
+  before?: LoadedConfig<Config>,
 ): LoadedConfig<Config> {
   const given = args as unknown as Record<string, unknown>
   const flags: Record<string, string> = {}
@@ -57,5 +74,6 @@ export function configOfArgs<Config>(
     flags,
     environment: terminal.environment,
     workingDirectory: terminal.workingDirectory,
+    before,
   })
 }

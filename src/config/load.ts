@@ -45,6 +45,8 @@ export interface LoadOptions {
   flags?: Record<string, string>
   environment: Record<string, string | undefined>
   workingDirectory: string
+  /** What was loaded before with the same options. It is given again where the file says the same. */
+  before?: LoadedConfig<unknown> | undefined
 }
 
 /** Who set a key: `where` is `FILE:LINE:COL`, the name of a variable, or the flag. */
@@ -59,6 +61,8 @@ export interface LoadedConfig<Config> {
   sources: ReadonlyMap<string, ConfigSource>
   /** The file that was read, or null where there is none. */
   file: string | null
+  /** What it said. */
+  text: string | null
   /** What is odd but stops nothing, such as an environment variable that is no key. */
   warnings: string[]
 }
@@ -89,11 +93,15 @@ export function loadConfigOf<Schema extends TSchema>(
   spec: ConfigSpec<Schema>,
   options: LoadOptions,
 ): LoadedConfig<Static<Schema>> {
+  const file = findFile(spec, options)
+  const text = file === null ? null : readConfigFile(file, spec.sampleFile)
+  const { before } = options
+  if (before !== undefined && before.file === file && before.text === text)
+    return before as LoadedConfig<Static<Schema>>
   const root = spec.schema as SchemaNode
   const keys = configKeysOf(root)
-  const file = findFile(spec, options)
   const layers: Layer[] = []
-  if (file !== null) layers.push(fileLayer(file, spec))
+  if (file !== null && text !== null) layers.push(fileLayer(file, text, spec))
   layers.push(environmentLayer(spec, keys, options), flagLayer(root, keys, options))
 
   const problems = layers.flatMap(layer => layer.problems)
@@ -115,6 +123,7 @@ export function loadConfigOf<Schema extends TSchema>(
     config: tree as Static<Schema>,
     sources,
     file,
+    text,
     warnings: strangeVariables(spec, keys, options.environment),
   }
 }
@@ -153,8 +162,8 @@ function readConfigFile(file: string, sampleFile: string): string {
   }
 }
 
-function fileLayer(file: string, { schema, sampleFile }: ConfigSpec<TSchema>): Layer {
-  const yaml = readYaml(readConfigFile(file, sampleFile), file)
+function fileLayer(file: string, text: string, { schema }: ConfigSpec<TSchema>): Layer {
+  const yaml = readYaml(text, file)
   const problems = yaml.problems.length > 0 ? yaml.problems : checkTree(yaml.tree, schema as SchemaNode, yaml)
   return { kind: 'file', tree: yaml.tree, folder: dirname(file), problems, where: yaml.whereValue }
 }

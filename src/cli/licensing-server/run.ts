@@ -1,4 +1,4 @@
-import { configOfArgs, withConfigFlags } from '../config-flags.ts'
+import { configReader, withConfigFlags } from '../config-flags.ts'
 import { defineCommand } from '../program.ts'
 import { runService } from '../service.ts'
 import { programVersion } from '../version.ts'
@@ -10,7 +10,7 @@ export const run = defineCommand({
     'Run the licensing server in the foreground: the API for machines, and the manual-activation page',
   builder: (argv, isHelp) => withConfigFlags(argv, serverConfig, isHelp),
   run(args, terminal) {
-    const load = () => configOfArgs(args, terminal, serverConfig)
+    const load = configReader(args, terminal, serverConfig)
     return runService('licensing-server', load, async (config, log) => {
       // Loaded late, so that a wrong configuration is told without loading databases and HTTP.
       const { startLicensingServer } = await import('../../licensing-server/server.ts')

@@ -1,4 +1,4 @@
-import { type ConfigArgs, configOfArgs } from '../config-flags.ts'
+import { type ConfigArgs, configReader } from '../config-flags.ts'
 import { type ExitCode, exitCodeOfFault } from '../exit-codes.ts'
 import { processTerminal, reportFault, type Terminal } from '../terminal.ts'
 import { daemonConfig } from './daemon-config.ts'
@@ -14,7 +14,7 @@ export async function main(args: string[], terminal: Terminal = processTerminal(
     return runProgram(commands, args, terminal)
   }
   try {
-    return await serve(() => configOfArgs(plain, terminal, daemonConfig))
+    return await serve(configReader(plain, terminal, daemonConfig))
   } catch (error) {
     return exitCodeOfFault(reportFault(terminal, error, false))
   }

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { createServer, STATUS_CODES } from '../../http.ts'
 import { SUBPROTOCOL } from '../../protocol/codes.ts'
 import { type Door, judgeHandshake } from './handshake.ts'
+import { LeanSocket } from './lean-socket.ts'
 
 const MAX_HEADER_BYTES = 8 * 1024
 const HEAD_TIMEOUT_MS = 5000
@@ -67,9 +68,13 @@ export function createListener(options: ListenerOptions): Server {
       reject(socket, 503, problem('too-many-connections', 'There are as many connections as allowed.', hint))
       return
     }
-    sockets.handleUpgrade(request, socket, head, ws => {
-      socket.off('error', ignoreReset)
-      options.onConnection(ws, socket, judgement.authenticated)
+    // What came with the handshake is in the stream of the socket, which therefore has to stay.
+    const lean = head.length > 0 ? null : LeanSocket.takeOver(socket)
+    lean?.on('error', ignoreReset)
+    const own = lean ?? socket
+    sockets.handleUpgrade(request, own, head, ws => {
+      own.off('error', ignoreReset)
+      options.onConnection(ws, own, judgement.authenticated)
     })
   })
   return server

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { LeanSocket } from './lean-socket.ts'
 
 const CAPACITY = 64 * 1024
 /** A turn that needed more gives its memory back: one giant reply must not weigh on the daemon for ever. */
@@ -35,9 +36,12 @@ export class OutBuffer {
   /** Writes what was added since the last call to the socket, in one piece. */
   sendTo(socket: Writable): void {
     if (this.#end === this.#start) return
-    socket.write(this.#bytes.subarray(this.#start, this.#end))
-    if (socket.writableLength > 0) this.#pinned = true
+    const isLean = socket instanceof LeanSocket
+    const unsent = this.#start + (isLean ? socket.writeNow(this.#bytes, this.#start, this.#end) : 0)
     this.#start = this.#end
+    if (unsent === this.#end) return
+    socket.write(this.#bytes.subarray(unsent, this.#end))
+    if (socket.writableLength > 0) this.#pinned = true
   }
 
   /** The turn is over. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { LeanSocket } from './lean-socket.ts'
 
 /** The first byte of a frame (RFC 6455, section 5.2) that is all of its message. */
 const TEXT = 0x81
@@ -62,24 +63,37 @@ class PlainFrames {
   }
 
   begin(): void {
-    this.#socket.on('data', this.#read)
+    if (this.#socket instanceof LeanSocket) this.#socket.readsTo(this.#read)
+    else this.#socket.on('data', this.#readChunk)
     this.#socket.off('data', this.#toWs)
   }
 
-  readonly #read = (chunk: Buffer): void => {
+  readonly #readChunk = (chunk: Buffer): void => this.#read(chunk, chunk.length)
+
+  /** Reads what is before `size`. The memory may be another's afterwards: what is kept of it is copied. */
+  readonly #read = (memory: Buffer, size: number): void => {
     const rest = this.#rest
-    const bytes = rest === null ? chunk : Buffer.concat([rest, chunk])
+    if (rest === null) {
+      this.#readFrames(memory, size, false)
+      return
+    }
     this.#rest = null
+    const bytes = Buffer.concat([rest, memory.subarray(0, size)])
+    this.#readFrames(bytes, bytes.length, true)
+  }
+
+  /** @param hasWaited the first frame was not whole before */
+  #readFrames(bytes: Buffer, size: number, hasWaited: boolean): void {
     let at = 0
-    while (at < bytes.length) {
-      const end = this.#frame(bytes, at)
+    while (at < size) {
+      const end = this.#frame(bytes, at, size)
       // A frame that comes in many pieces would be copied as many times.
-      if (end === NOT_PLAIN || (end === NOT_WHOLE && at === 0 && rest !== null)) {
-        this.#leave(bytes.subarray(at))
+      if (end === NOT_PLAIN || (end === NOT_WHOLE && at === 0 && hasWaited)) {
+        this.#leave(Buffer.from(bytes.subarray(at, size)))
         return
       }
       if (end === NOT_WHOLE) {
-        this.#rest = Buffer.from(bytes.subarray(at))
+        this.#rest = Buffer.from(bytes.subarray(at, size))
         return
       }
       at = end
@@ -87,25 +101,25 @@ class PlainFrames {
   }
 
   /** Reads one frame and gives its end, or why it was not read. */
-  #frame(bytes: Buffer, at: number): number {
+  #frame(bytes: Buffer, at: number, size: number): number {
     if (this.#ws.readyState !== this.#ws.OPEN) return NOT_PLAIN
     const kind = bytes[at]!
     if (kind !== TEXT && kind !== PING && kind !== PONG) return NOT_PLAIN
-    const second = bytes[at + 1] ?? MASKED
+    const second = at + 1 < size ? bytes[at + 1]! : MASKED
     if ((second & MASKED) === 0) return NOT_PLAIN
-    if (bytes.length - at < SHORTEST) return NOT_WHOLE
+    if (size - at < SHORTEST) return NOT_WHOLE
     let length = second & LENGTH
-    if (kind !== TEXT) return this.#control(bytes, at, length)
+    if (kind !== TEXT) return this.#control(bytes, at, size, length)
     let start = at + SHORTEST
     if (length === LENGTH_IN_64_BITS) return NOT_PLAIN
     if (length === LENGTH_IN_16_BITS) {
       start += 2
-      if (start > bytes.length) return NOT_WHOLE
+      if (start > size) return NOT_WHOLE
       length = bytes.readUInt16BE(at + 2)
     }
     if (length > this.#maxBytes) return NOT_PLAIN
     const end = start + length
-    if (end > bytes.length) return NOT_WHOLE
+    if (end > size) return NOT_WHOLE
     if (mask(bytes, start, end)) this.#onText(bytes.toString('latin1', start, end), length)
     else if (isUtf8(bytes.subarray(start, end))) this.#onText(bytes.toString('utf8', start, end), length)
     else {
@@ -117,18 +131,19 @@ class PlainFrames {
   }
 
   /** A ping or pong goes to `ws` alone, which is between two messages before and after it. */
-  #control(bytes: Buffer, at: number, length: number): number {
+  #control(bytes: Buffer, at: number, size: number, length: number): number {
     if (length > LONGEST_CONTROL) return NOT_PLAIN
     const end = at + SHORTEST + length
-    if (end > bytes.length) return NOT_WHOLE
-    this.#toWs.call(this.#socket, bytes.subarray(at, end))
+    if (end > size) return NOT_WHOLE
+    this.#toWs.call(this.#socket, Buffer.from(bytes.subarray(at, end)))
     return end
   }
 
   /** From here on `ws` reads, which is between two messages. */
   #leave(rest: Buffer): void {
     this.#socket.on('data', this.#toWs)
-    this.#socket.off('data', this.#read)
+    if (this.#socket instanceof LeanSocket) this.#socket.readsTo(null)
+    else this.#socket.off('data', this.#readChunk)
     this.#toWs.call(this.#socket, rest)
   }
 }

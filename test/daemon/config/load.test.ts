@@ -260,3 +260,19 @@ t.test('the fault tells everything', async t => {
       /^The configuration has 2 problems, so it is not used:\n {2}.*:1:1: key 'a' .*\n {2}.*:2:1: key 'b' /,
   })
 })
+
+t.test('what was loaded before stands as long as the file says the same', t => {
+  const file = write(t, 'sessions: { resumeWindowMs: 1000 }\n')
+  const options = { file, environment: {}, workingDirectory: '/cwd' }
+  const first = loadConfig(options)
+  t.equal(loadConfig({ ...options, before: first }), first)
+  writeFileSync(file, 'sessions: { resumeWindowMs: 2000 }\n')
+  const second = loadConfig({ ...options, before: first })
+  t.equal(second.config.sessions.resumeWindowMs, 2000)
+  writeFileSync(file, 'sessions: { resumeWindowMs: never }\n')
+  t.throws(() => loadConfig({ ...options, before: second }), { code: 'config-invalid' })
+  const other = join(t.testdir(), 'other.yaml')
+  writeFileSync(other, 'sessions: { resumeWindowMs: 2000 }\n')
+  t.equal(loadConfig({ ...options, file: other, before: second }).file, other)
+  t.end()
+})

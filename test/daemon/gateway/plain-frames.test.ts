@@ -1,12 +1,17 @@
 // Whatever comes in whatever pieces: with the quick reader in front of `ws` the same is heard as with `ws` alone.
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { duplexPair } from 'node:stream'
+import { connect, createServer, type Server, Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Duplex, duplexPair } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { LeanSocket } from '../../../src/daemon/gateway/lean-socket.ts'
 import { readPlainFrames } from '../../../src/daemon/gateway/plain-frames.ts'
 import { parameters } from '../../property.ts'
 import { encodeClose, encodeFrame, OPCODE } from '../../support/raw-websocket.ts'
+import { Site } from '../../support/site.ts'
 
 const MAX_BYTES = 100_000
 /** As the handshake bounds it: a longer message ends the connection. */
@@ -24,8 +29,11 @@ const request = {
 } as unknown as IncomingMessage
 
 /** What is heard of these pieces, and what is answered; `quick` counts what the quick reader read. */
-async function hear(pieces: readonly Buffer[], isQuick: boolean) {
-  const [here, there] = duplexPair()
+async function hear(
+  pieces: readonly Buffer[],
+  isQuick: boolean,
+  [here, there]: readonly [Duplex, Duplex] = duplexPair(),
+) {
   const heard: string[] = []
   const answered: Buffer[] = []
   let quick = 0
@@ -47,9 +55,15 @@ async function hear(pieces: readonly Buffer[], isQuick: boolean) {
     })
   })
   // A copy: bytes are unmasked where they lie.
-  for (const piece of pieces) there.write(Buffer.from(piece))
+  for (const piece of pieces) {
+    there.write(Buffer.from(piece))
+    // The kernel would put them together again.
+    if (there instanceof Socket) await new Promise(resolve => setTimeout(resolve, 1))
+  }
   there.end()
   await closed
+  // What a socket of the kernel was given may not have come yet.
+  if (there instanceof Socket && !there.closed) await once(there, 'close')
   return { heard, answered: Buffer.concat(answered), quick }
 }
 
@@ -108,9 +122,14 @@ function cut(bytes: Buffer, shares: readonly number[]): Buffer[] {
   return pieces
 }
 
+/** Where to cut. Numbers of which each is as likely: small ones would cut off a byte and leave the rest to `ws`. */
+const shares = fc.array(
+  fc.nat({ max: 100 }).map(percent => percent / 100),
+  { maxLength: 6 },
+)
+
 t.test('it hears what ws hears, and answers as it does', async t => {
   let quick = 0
-  const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(frames, shares, async (bytes, at) => {
       const pieces = cut(bytes, at)
@@ -127,6 +146,53 @@ t.test('it hears what ws hears, and answers as it does', async t => {
   )
   t.ok(quick > 200, `${quick} messages were read past ws`)
 })
+
+t.test('so it is with sockets that share their memory, which is another’s when they were read', async t => {
+  const listener = createServer({ allowHalfOpen: true }).listen(join(new Site(t).folder, 'frames.sock'))
+  await once(listener, 'listening')
+  t.teardown(() => listener.close())
+  let quick = 0
+  await fc.assert(
+    fc.asyncProperty(frames, shares, async (bytes, at) => {
+      const pieces = cut(bytes, at)
+      const [alone, together] = [
+        await hear(pieces, false, await kernelEnds(listener)),
+        await hear(pieces, true, lean(await kernelEnds(listener))),
+      ]
+      quick += together.quick
+      t.strictSame(together.heard, alone.heard)
+      if (!alone.answered.equals(together.answered))
+        throw new Error(`${together.answered.toString('hex')}, not ${alone.answered.toString('hex')}`)
+    }),
+    parameters(150),
+  )
+  t.ok(quick > 80, `${quick} messages were read past ws`)
+})
+
+/** What a server accepted, and its peer. */
+async function kernelEnds(listener: Server): Promise<[Duplex, Socket]> {
+  const accepted = once(listener, 'connection')
+  const peer = connect(listener.address() as string)
+  // Cut off by `ws`, which does not wait for what it does not want to read.
+  peer.on('error', () => undefined)
+  await once(peer, 'connect')
+  return [(await accepted)[0], peer]
+}
+
+/** The same with a lean socket, whose memory is overwritten after each read. */
+function lean([socket, peer]: [Duplex, Socket]): [Duplex, Socket] {
+  const taken = LeanSocket.takeOver(socket)!
+  const readsTo = taken.readsTo.bind(taken)
+  taken.readsTo = onBytes => {
+    if (onBytes === null) readsTo(null)
+    else
+      readsTo((bytes, end) => {
+        onBytes(bytes, end)
+        bytes.fill('z', 0, end)
+      })
+  }
+  return [taken, peer]
+}
 
 t.test('usual frames never reach ws, also in pieces and between pings', async t => {
   const texts = ['{"id":1}', 'ü€😀', '', 'x'.repeat(200), '{"id":2}']
@@ -153,4 +219,29 @@ t.test('a frame that comes byte by byte is left to ws', async t => {
   const { heard, quick } = await hear([bytes.subarray(0, first), ...drops], true)
   t.strictSame(heard.slice(0, -1), ['text first', 'text in drops', 'text last'])
   t.equal(quick, 1)
+})
+
+t.test('what a pong repeats is its own, also where it has to wait', async t => {
+  const listener = createServer({ allowHalfOpen: true }).listen(join(new Site(t).folder, 'pong.sock'))
+  await once(listener, 'listening')
+  t.teardown(() => listener.close())
+  const [here, there] = lean(await kernelEnds(listener))
+  there.pause()
+  const ws = await new Promise<WebSocket>(resolve =>
+    server.handleUpgrade(request, here, Buffer.alloc(0), resolve),
+  )
+  readPlainFrames(ws, here, MAX_BYTES, () => undefined)
+  // More than the kernel takes, so that the pong stands behind it.
+  here.write(Buffer.alloc(2_000_000))
+  const pinged = once(ws, 'ping')
+  there.write(frame(OPCODE.ping, 'the very payload'))
+  await pinged
+  await new Promise(resolve => setTimeout(resolve, 5))
+  const received: Buffer[] = []
+  there.on('data', bytes => received.push(bytes))
+  there.resume()
+  await once(here, 'drain')
+  there.end()
+  await once(there, 'close')
+  t.ok(Buffer.concat(received).includes('the very payload'))
 })

@@ -1,12 +1,11 @@
 // What a turn promises: all of its changes are committed, then all of its replies leave, in one write for each
 // connection. Watched from inside: the sockets of the server are real, only their writes are counted.
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { UnsealedSession } from '../../../src/daemon/gateway/connection.ts'
 import { Gateway } from '../../../src/daemon/gateway/gateway.ts'
+import { LeanSocket } from '../../../src/daemon/gateway/lean-socket.ts'
 import { createNonces } from '../../../src/daemon/nonces.ts'
 import { SessionCounter } from '../../../src/session/counter.ts'
 import type { SessionPolicy } from '../../../src/session/policy.ts'
@@ -32,22 +31,43 @@ const bounds = {
   pingIntervalMs: 1000,
 }
 
-/** Tells of every socket that a server accepts, until the test ends. */
-function watchSockets(t: Test, onSocket: (socket: Socket) => void): void {
-  const listener = (message: unknown) => onSocket((message as { socket: Socket }).socket)
-  subscribe('net.server.socket', listener)
-  t.teardown(() => unsubscribe('net.server.socket', listener))
+/** What left by a socket: by itself or past its stream. */
+interface Sent {
+  writes: number
+  bytes: number
 }
 
-/** Counts the writes of a socket. */
-function countWrites(socket: Socket): { writes: number } {
-  const counted = { writes: 0 }
-  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
-  socket.write = (...args: unknown[]) => {
-    counted.writes++
-    return write(...args)
+/** Counts what leaves by every socket that becomes a connection, until the test ends. */
+function watchSockets(t: Test): Sent[] {
+  const all: Sent[] = []
+  const { takeOver } = LeanSocket
+  LeanSocket.takeOver = socket => {
+    const lean = takeOver(socket)
+    if (lean !== null) all.push(countSent(lean))
+    return lean
   }
-  return counted
+  t.teardown(() => {
+    LeanSocket.takeOver = takeOver
+  })
+  return all
+}
+
+function countSent(socket: LeanSocket): Sent {
+  const sent = { writes: 0, bytes: 0 }
+  const write = socket.write.bind(socket) as (bytes: Buffer | string, ...rest: unknown[]) => boolean
+  socket.write = (bytes: Buffer | string, ...rest: unknown[]) => {
+    sent.writes++
+    sent.bytes += bytes.length
+    return write(bytes, ...rest)
+  }
+  const writeNow = socket.writeNow.bind(socket)
+  socket.writeNow = (bytes, start, end) => {
+    const taken = writeNow(bytes, start, end)
+    if (taken > 0) sent.writes++
+    sent.bytes += taken
+    return taken
+  }
+  return sent
 }
 
 /** A gateway with a real counter, whose commit does what the test says. */
@@ -141,22 +161,20 @@ t.test('what the token of a retry can prove is the session that is counted', asy
 })
 
 t.test('at the commit, the reply has not even been written to the socket', async t => {
-  let socket: Socket | undefined
-  watchSockets(t, accepted => {
-    socket = accepted
-  })
+  const sockets = watchSockets(t)
   const before: number[] = []
   const { path } = await startGateway(t, counter => {
-    if (counter.hasChanges) before.push(socket!.bytesWritten + socket!.writableLength)
+    if (counter.hasChanges) before.push(sockets[0]!.bytes)
     counter.changesWritten()
   })
   const client = await RawClient.open({ path })
   t.teardown(() => client.cut())
-  let received = socket!.bytesWritten
+  let sent = sockets[0]!.bytes
   for (let call = 0; call < 100; call++) {
     await client.call('session.acquire', { key: `call-${call}` })
-    t.equal(before.at(-1), received)
-    received = socket!.bytesWritten
+    t.equal(before.at(-1), sent)
+    t.ok(sockets[0]!.bytes > sent, 'the reply left by where it is looked for')
+    sent = sockets[0]!.bytes
   }
   t.equal(before.length, 100, 'one commit for each')
 })
@@ -164,13 +182,12 @@ t.test('at the commit, the reply has not even been written to the socket', async
 t.test('a turn leaves in one write for each connection, and in one commit', async t => {
   const site = new Site(t)
   await site.license({ maxSessions: 1000 })
-  const counts: { writes: number }[] = []
   await startHere(t, site)
   const clients: RawClient[] = []
-  watchSockets(t, socket => counts.push(countWrites(socket)))
+  const sockets = watchSockets(t)
   for (let index = 0; index < 3; index++) clients.push(await openClient(t, site.socket))
   for (const client of clients) await client.call('hello', { notifications: ['limit'] })
-  for (const count of counts) count.writes = 0
+  for (const sent of sockets) sent.writes = 0
   for (const [index, client] of clients.entries()) {
     // One write of the client, which the server reads in one piece.
     const single = [1, 2, 3, 4].map(call => client.request('session.acquire', { key: `${index}/${call}` }))
@@ -182,7 +199,10 @@ t.test('a turn leaves in one write for each connection, and in one commit', asyn
     t.equal((await client.next()).length, 2)
     t.equal(client.waiting, 0)
   }
-  t.strictSame(counts, [{ writes: 1 }, { writes: 1 }, { writes: 1 }])
+  t.strictSame(
+    sockets.map(({ writes }) => writes),
+    [1, 1, 1],
+  )
 })
 
 t.test('a fault in one request closes its connection and no other', async t => {
