@@ -65,7 +65,8 @@ export class LicenseKeeper {
   #config: Config
   #standing: Standing
   #isTimeKept = true
-  #isClosed = false
+  /** Of a file that is not taken, and may still be being written. */
+  #untold: Extract<Reload, { outcome: 'rejected' }> | null = null
   #stopWatching: () => void = () => undefined
 
   static async open(options: KeeperOptions): Promise<LicenseKeeper> {
@@ -175,10 +176,18 @@ export class LicenseKeeper {
   async #lookAtWritten(): Promise<void> {
     const reload = await this.#store.reload()
     if (reload.outcome !== 'rejected') return this.#report(reload)
+    this.#untold = reload
     await delay(SETTLE_MS, undefined, { ref: false })
+    if (this.#untold === reload) this.#tellUntold()
+  }
+
+  #tellUntold(): void {
+    const reload = this.#untold
+    this.#untold = null
+    if (reload === null) return
     const { code, message } = reload.rejection
     const now = this.#store.rejection
-    if (!this.#isClosed && now?.code === code && now.message === message) this.#report(reload)
+    if (now?.code === code && now.message === message) this.#report(reload)
   }
 
   #follow(act: () => Promise<void>): void {
@@ -211,8 +220,8 @@ export class LicenseKeeper {
   }
 
   close(): void {
-    this.#isClosed = true
     this.#stopWatching()
+    this.#tellUntold()
   }
 
   #read(): Standing {
