@@ -4,6 +4,7 @@ import type { License } from '../license/document.ts'
 import { formatInstant } from '../license/instant.ts'
 import { type MachineRequest, verifyMachineRequest } from '../license/machine-request.ts'
 import { whyNotValid } from './authority-files.ts'
+import type { Issuer } from './authority-files.ts'
 import { readEvent } from './ledger/chain.ts'
 import { decideConfirmation } from './ledger/confirm-deactivation.ts'
 import { decideActivation, decideReactivation, type Keyed, machineSearchOf } from './ledger/decide-license.ts'
@@ -47,9 +48,15 @@ export interface LicensingOptions {
 /** How often a decision is made again because somebody else changed what it rests on. */
 const maxAttempts = 10
 
+/**
+ * With fewer signatures under way, the ledger is asked to hurry: what it gathers is what there is to sign next. Each
+ * takes nearly a millisecond, so that the next ones come before the thread pool has none.
+ */
+const fewSignatures = 8
+
 type Reply = LicenseAnswer | RefusalAnswer
 
-/** The service over one ledger and one issuing certificate. It keeps no state: any number may share a ledger. */
+/** The service over one ledger and one issuing certificate. It keeps no state that others need: any number may share a ledger. */
 export function createLicensingService(options: LicensingOptions): LicensingService {
   return new Licensing(options)
 }
@@ -59,6 +66,7 @@ class Licensing implements LicensingService {
   readonly #issuer: IssuerSource
   readonly #now: () => number
   readonly #demonstration: boolean
+  #signaturesUnderWay = 0
 
   constructor({ store, issuer, now = Date.now, demonstration = false }: LicensingOptions) {
     this.#store = store
@@ -225,7 +233,7 @@ class Licensing implements LicensingService {
       const decided = JSON.stringify(decision.license)
       if (decided !== payload) {
         lists = await this.revocationLists()
-        license = await signLicense(decision.license, unrevokedIssuer(this.#issuer, lists))
+        license = await this.#sign(decision.license, unrevokedIssuer(this.#issuer, lists), decided)
       }
       payload = decided
       if (await this.#store.commit({ ...decision.change, issue: { ...decision.issue, license } })) {
@@ -233,6 +241,17 @@ class Licensing implements LicensingService {
       }
     }
     return refused(refusal('server-busy', {}))
+  }
+
+  async #sign(license: License, issuer: Issuer, text: string): Promise<string> {
+    this.#signaturesUnderWay += 1
+    if (this.#signaturesUnderWay === fewSignatures) this.#store.hurry(false)
+    try {
+      return await signLicense(license, issuer, text)
+    } finally {
+      if (this.#signaturesUnderWay === fewSignatures) this.#store.hurry(true)
+      this.#signaturesUnderWay -= 1
+    }
   }
 
   async #answerRepeat(

@@ -8,9 +8,14 @@ import { type Issuer, issuingFault, whyNotValid } from './authority-files.ts'
 /**
  * Signs a license with the issuing key: one line, JWS compact serialization. Faults: `license-terms-invalid`
  * where it breaks the schema that the daemon will hold it against, `issuing-certificate-invalid` where the
- * certificate is not valid at its `issuedAt`. Neither may leave the house.
+ * certificate is not valid at its `issuedAt`. Neither may leave the house. `text`: the license as JSON, for whoever has
+ * written it already.
  */
-export async function signLicense(license: License, issuer: Issuer): Promise<string> {
+export async function signLicense(
+  license: License,
+  issuer: Issuer,
+  text = JSON.stringify(license),
+): Promise<string> {
   const reading = readLicensePayload(license)
   if (!reading.ok) {
     const what = 'flaws' in reading ? sayFlaws(reading.flaws) : `schema ${reading.schemaTooNew} is not known`
@@ -18,7 +23,7 @@ export async function signLicense(license: License, issuer: Issuer): Promise<str
   }
   const why = whyNotValid(issuer.chain[0], Date.parse(license.issuedAt))
   if (why !== null) throw issuingFault(issuer.chain[0].subject.replaceAll('\n', ', '), why)
-  const signed = `${headerOf(issuer)}.${Buffer.from(JSON.stringify(license)).toString('base64url')}`
+  const signed = `${headerOf(issuer)}.${Buffer.from(text).toString('base64url')}`
   const signature = await signInPool('sha256', Buffer.from(signed), signingKeyOf(issuer))
   return `${signed}.${signature.toString('base64url')}`
 }

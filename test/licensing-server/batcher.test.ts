@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Batcher } from '../../src/licensing-server/store/batcher.ts'
+import { Batcher, type Pace } from '../../src/licensing-server/store/batcher.ts'
 import { Gate } from '../../src/licensing-server/store/gate.ts'
 
 t.test('what is asked in one turn, and while a batch is under way, goes together', async t => {
@@ -38,24 +38,25 @@ t.test('an item fails alone, a batch as a whole, and the next one is carried out
 })
 
 /** Doubles what it is given, and notes its batches and when each of them began. */
-function paced(paceMs: number) {
+function paced(pace: Pace) {
   const batches: { items: number[]; at: number }[] = []
   const carryOut = async (items: number[]) => {
     batches.push({ items, at: performance.now() })
     return items.map(item => item * 2)
   }
-  return { batches, batcher: new Batcher<number, number>(100, carryOut, paceMs) }
+  return { batches, batcher: new Batcher<number, number>(100, carryOut, pace) }
 }
 
 t.test('whoever comes alone, one after the other, waits for nobody', async t => {
-  const { batcher, batches } = paced(60_000)
+  const { batcher, batches } = paced({ usualMs: 60_000, hurriedMs: 60_000 })
   for (let item = 0; item < 20; item++) t.equal(await batcher.add(item), item * 2)
   t.equal(batches.length, 20)
 })
 
 t.test('after a batch of several the next begins a pace later, with all that came meanwhile', async t => {
   const paceMs = 500
-  const { batcher, batches } = paced(paceMs)
+  const { batcher, batches } = paced({ usualMs: paceMs, hurriedMs: 0 })
+  batcher.hurry(false)
   const asked = performance.now()
   await Promise.all([batcher.add(1), batcher.add(2)])
   const late = [batcher.add(3)]
@@ -65,6 +66,28 @@ t.test('after a batch of several the next begins a pace later, with all that cam
   const [first, second] = batches
   t.strictSame([first?.items, second?.items, batches.length], [[1, 2], [3, 4], 2])
   t.ok(second!.at - asked >= paceMs - 1, 'a timer may be a millisecond early')
+})
+
+t.test('a batcher that is hurried waits for the shorter pace, also where it waits already', async t => {
+  const { batcher, batches } = paced({ usualMs: 60_000, hurriedMs: 100 })
+  const asked = performance.now()
+  await Promise.all([batcher.add(1), batcher.add(2)])
+  batcher.hurry(false)
+  const late = [batcher.add(3), batcher.add(4)]
+  await new Promise(resolve => setTimeout(resolve, 5))
+  batcher.hurry(true)
+  t.strictSame(await Promise.all(late), [6, 8])
+  t.ok(batches[1]!.at - asked >= 99, 'a timer may be a millisecond early')
+  const last = [batcher.add(5), batcher.add(6)]
+  t.strictSame(await Promise.all(last), [10, 12])
+  t.strictSame(
+    batches.map(({ items }) => items),
+    [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ],
+  )
 })
 
 t.test('a gate lets so many through, in order, and is passed on by those that fail', async t => {

@@ -1,6 +1,6 @@
 import type { CompiledQuery, Kysely, RawBuilder } from 'kysely'
 import type { Situation, StoredRevocationList } from '../ledger/model.ts'
-import { Batcher } from './batcher.ts'
+import { Batcher, type Pace } from './batcher.ts'
 import { SqlReader } from './reader.ts'
 import { situationsQuery, toSituation } from './situation.ts'
 import type { Tables } from './tables.ts'
@@ -9,7 +9,7 @@ import type { Tables } from './tables.ts'
 export const maxBatch = 128
 
 /** How far batches are apart under load: see Batcher. */
-export const paceMs = 80
+export const pace: Pace = { usualMs: 80, hurriedMs: 20 }
 
 /**
  * A reader for many askers at once: what each reactivation asks is gathered, and asked in one statement for all of
@@ -31,11 +31,16 @@ export class BatchingReader extends SqlReader {
     this.#db = db
     this.#query = situationsQuery(db).where(among).compile()
     this.#parameterOf = parameterOf
-    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids), paceMs)
+    this.#situations = new Batcher(maxBatch, ids => this.#readSituations(ids), pace)
     this.#revocationLists = new Batcher(maxBatch, async askers => {
       const lists = await super.revocationLists()
       return askers.map(() => lists)
     })
+  }
+
+  /** See LedgerStore. */
+  hurry(isHurried: boolean): void {
+    this.#situations.hurry(isHurried)
   }
 
   override situation(installationId: string): Promise<Situation | null> {

@@ -4,7 +4,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
-import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
+import { BatchingReader, maxBatch, pace } from './batching-reader.ts'
 import { Gate } from './gate.ts'
 import { KeptHeaders } from './license-header.ts'
 import { migrateSchema } from './migrate.ts'
@@ -106,7 +106,7 @@ class PostgresLedger extends BatchingReader implements LedgerStore {
     super(db, sql`installation.installation_id = any(${[]})`, ids => ids)
     this.#db = db
     this.#transactions = new Gate(Math.max(1, Math.floor(connections / 2)))
-    this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals), paceMs)
+    this.#renewals = new Batcher(maxBatch, renewals => this.#renew(renewals), pace)
   }
 
   async migrate(now: number): Promise<void> {
@@ -121,6 +121,11 @@ class PostgresLedger extends BatchingReader implements LedgerStore {
     const isWritten = await this.#commitAlone(change)
     if (isWritten && change.issue !== undefined) this.#headers.add(change.issue.license)
     return isWritten
+  }
+
+  override hurry(isHurried: boolean): void {
+    super.hurry(isHurried)
+    this.#renewals.hurry(isHurried)
   }
 
   async #renew(renewals: Renewal[]): Promise<(boolean | Error)[]> {

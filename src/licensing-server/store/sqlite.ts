@@ -6,7 +6,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { applyChange, Conflict } from './apply.ts'
 import { Batcher } from './batcher.ts'
-import { BatchingReader, maxBatch, paceMs } from './batching-reader.ts'
+import { BatchingReader, maxBatch, pace } from './batching-reader.ts'
 import { KeptHeaders } from './license-header.ts'
 import { migrateSchema } from './migrate.ts'
 import { sqliteDialect } from './migrations.ts'
@@ -60,7 +60,7 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
       release: writer.prepare('release change'),
     }
     this.#busyMs = busyMs
-    this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes), paceMs)
+    this.#changes = new Batcher(maxBatch, changes => this.#writeAll(changes), pace)
   }
 
   async migrate(now: number): Promise<void> {
@@ -69,6 +69,11 @@ class SqliteLedger extends BatchingReader implements LedgerStore {
 
   commit(change: LedgerChange): Promise<boolean> {
     return this.#changes.add(change)
+  }
+
+  override hurry(isHurried: boolean): void {
+    super.hurry(isHurried)
+    this.#changes.hurry(isHurried)
   }
 
   async #writeAll(changes: LedgerChange[]): Promise<(boolean | Error)[]> {

@@ -34,6 +34,11 @@ export const maxCandidates = 20
 export interface LedgerStore extends LedgerReader {
   /** True: written, durably. False: something it rests on has changed; nothing was written. */
   commit(change: LedgerChange): Promise<boolean>
+  /**
+   * Says whether who reads and commits has little left to do from now on: then what is gathered to be read or written
+   * together waits no longer than it has to. So it is from the start.
+   */
+  hurry(isHurried: boolean): void
   /** Everything that `work` reads is as of one instant, however long it takes; nobody waits for it. */
   snapshot<Result>(work: (reader: LedgerReader) => Promise<Result>): Promise<Result>
   /** Answers where the database does. */
