@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { installationStream } from '../ledger/events.ts'
 import type { LedgerChange } from '../ledger/model.ts'
 import { sealOwnStream } from './own-stream.ts'
+import { bigintArray, textArray } from './postgres-arrays.ts'
 import { fromInstallation, fromIssue } from './rows.ts'
 import type { Tables } from './tables.ts'
 
@@ -45,13 +46,40 @@ const names = (columns: readonly string[], prefix = '') =>
 const assignments = (columns: readonly string[], source: string): RawBuilder<unknown> =>
   sql.join(columns.map(column => sql.raw(`${column} = ${source}.${column}`)))
 
+type Row = Record<string, string | number | null>
+
+const numbers: ReadonlySet<string> = new Set([
+  'revision',
+  'units',
+  'generation',
+  'licensed_at',
+  'event_sequence',
+  'deactivated',
+  'issued_at',
+  'sequence',
+])
+
+/** Rows as a table that stands in FROM, each column an array. */
+function unnest(rows: readonly Row[], columns: readonly string[]): RawBuilder<unknown> {
+  const arrays = columns.map(column => {
+    const values = rows.map(row => row[column])
+    return numbers.has(column)
+      ? sql`${bigintArray(values as number[])}::bigint[]`
+      : sql`${textArray(values as (string | null)[])}::text[]`
+  })
+  return sql`unnest(${sql.join(arrays)})`
+}
+
+const inputColumns = [...new Set(['installation_id', 'revision', ...renewed, ...issued])]
+const eventColumns = ['installation_id', 'stream', 'sequence', 'body', 'hash']
+
 /**
  * Writes many renewals in one statement, which is one round trip and one fsync for all of them. Returns the
  * installations that were written; the others had another revision by now. PostgreSQL.
  */
 export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Promise<Set<string>> {
-  const rows: object[] = []
-  const events: object[] = []
+  const rows: Row[] = []
+  const events: Row[] = []
   for (const renewal of renewals) {
     const { installation = renewal.installation, sealed } = sealOwnStream(renewal)
     const { installationId, revision } = installation
@@ -60,11 +88,7 @@ export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Pr
   }
   const { rows: written } = await sql<{ installation_id: string }>`
     with input as (
-      select * from json_to_recordset(${JSON.stringify(rows)}::json) as row (
-        installation_id text, revision bigint, units bigint, generation bigint, jkt text, fingerprint text,
-        hostname text, version text, state text, standing text, licensed_at bigint, event_sequence bigint,
-        event_hash text, license_id text, request_id text, request_digest text, deactivated bigint,
-        header_id text, license text, issued_at bigint)
+      select * from ${unnest(rows, inputColumns)} as row (${names(inputColumns)})
     ), renewed as (
       update installation set revision = input.revision + 1, ${assignments(renewed, 'input')}
       from input
@@ -77,8 +101,7 @@ export async function writeRenewals(db: Kysely<Tables>, renewals: Renewal[]): Pr
     ), logged as (
       insert into event (stream, sequence, body, hash)
       select told.stream, told.sequence, told.body, told.hash
-      from json_to_recordset(${JSON.stringify(events)}::json)
-        as told (installation_id text, stream text, sequence bigint, body text, hash text)
+      from ${unnest(events, eventColumns)} as told (${names(eventColumns)})
       join renewed using (installation_id)
       order by told.stream, told.sequence
     )
