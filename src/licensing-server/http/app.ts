@@ -54,10 +54,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.decorateRequest('outcome')
   app.decorateRequest('sender', '')
   watchExchanges(app, parts)
-  app.addHook('onRequest', async request => {
-    if (request.routeOptions.config.isProbe === true) return
-    refuseBypass(request, parts.onlyProxies)
-    admitAddress(parts, request)
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.routeOptions.config.isProbe !== true) {
+      refuseBypass(request, parts.onlyProxies)
+      admitAddress(parts, request)
+    }
+    done()
   })
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, explain(error, request, log)))
   app.setNotFoundHandler((request, reply) => {
@@ -74,16 +76,27 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   return app
 }
 
-/** Headers, log line and counts of every exchange. Bodies, keys and licenses appear in none of them. */
+/**
+ * Headers, log line and counts of every exchange. Bodies, keys and licenses appear in none of them. None of the hooks waits
+ * for anything, so that they call back: a promise for each of them costs more than what they do.
+ */
 function watchExchanges(app: FastifyInstance, { log, rare, metrics, isStopping }: AppParts): void {
   // What the lines hold is known, and none of it is secret; to look for secrets costs more than to write a line.
   const answers = log.child({}, { redact: [], level: 'trace' })
-  app.addHook('onRequest', async (request, reply) => beginExchange(request, reply))
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    beginExchange(request, reply)
+    done()
+  })
+  app.addHook('onSend', (_request, reply, payload, done) => {
     // Nobody is to send more on a connection that is about to be closed.
     if (isStopping()) reply.header('connection', 'close')
+    done(null, payload)
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    noteExchange(request, reply)
+    done()
+  })
+  function noteExchange(request: FastifyRequest, reply: FastifyReply): void {
     const { method, id: requestId, ip: address, outcome } = request
     const route = request.routeOptions.url ?? 'unmatched'
     const status = reply.statusCode
@@ -93,7 +106,7 @@ function watchExchanges(app: FastifyInstance, { log, rare, metrics, isStopping }
     // Who comes too often must not fill the log as well.
     if (status === 429) rare.say('too-many', heldBack => log.warn({ ...line, heldBack }, 'came too often'))
     else if (log.isLevelEnabled('info')) answers.info(line, 'answered')
-  })
+  }
 }
 
 function beginExchange(request: FastifyRequest, reply: FastifyReply): void {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type Quota, RateLimit, type RateVerdict } from './rate-limit.ts'
 
 export interface LimitOptions {
@@ -34,7 +34,7 @@ export class Limits {
   readonly #underWay = new Map<string, number>()
   readonly #now: () => number
   /** Keys are counted by a hash that means nothing outside of this process. */
-  readonly #salt = randomBytes(16)
+  readonly #salt = randomBytes(16).toString('base64')
 
   /** `now` is monotonic, in milliseconds. */
   constructor(options: LimitOptions, now: () => number) {
@@ -61,8 +61,8 @@ export class Limits {
     const settle = typed === '' ? () => {} : this.#beginTrial(address)
     if (typeof settle !== 'function') return settle
     const name = typed === '' ? `machine ${request.trim().split('.', 1)[0]}` : `key ${typed}`
-    const hash = createHash('sha256').update(this.#salt).update(name).digest('base64')
-    const verdict = named('key', this.#perKey.take(hash, this.#now()))
+    const counted = hash('sha256', this.#salt + name, 'base64')
+    const verdict = named('key', this.#perKey.take(counted, this.#now()))
     if (verdict.ok) return { ok: true, settle }
     settle(false)
     return verdict
@@ -89,6 +89,7 @@ export class Limits {
 
 /** The same for every way in which people may type one key, so that it has one count. */
 function plainKey(typed: string): string {
+  if (typed === '') return ''
   return typed.replace(/[\s-]/g, '').toUpperCase().replace(/[IL]/g, '1').replaceAll('O', '0')
 }
 
