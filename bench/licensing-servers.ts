@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
@@ -8,7 +8,10 @@ export interface Server {
   readonly child: ChildProcess
 }
 
-/** The licensing server as shipped (`dist/`), with limits that nobody meets. `flags` are those of node. */
+/**
+ * The licensing server as shipped (`dist/`), also in the flags of node that its first line names, with limits that nobody
+ * meets. `flags` come after those.
+ */
 export async function startLicensingServer(
   authority: string,
   location: string,
@@ -26,7 +29,12 @@ export async function startLicensingServer(
   const file = join(directory, `server-${port}.yaml`)
   writeFileSync(file, JSON.stringify(config))
   const program = join(import.meta.dirname, '../dist/cli/licensing-server.cjs')
-  return start([...flags, program, 'run', '--config', file], port)
+  return start([...shippedFlags(program), ...flags, program, 'run', '--config', file], port)
+}
+
+function shippedFlags(program: string): string[] {
+  const [firstLine = ''] = readFileSync(program, 'utf8').split('\n', 1)
+  return firstLine.split(' ').filter(word => word.startsWith('--'))
 }
 
 /** See peers/bare-issuer.ts. */

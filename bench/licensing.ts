@@ -13,6 +13,7 @@ import { createLicensingService } from '../src/licensing-server/licensing.ts'
 import { openLedger } from '../src/licensing-server/store/open.ts'
 import { TestPostgres, whyNoPostgres } from '../test/support/postgres.ts'
 import { cpuSeconds, cpuSecondsOfFamily } from './cpu.ts'
+import { printLicensing, type Row } from './licensing-report.ts'
 import { type Server, startBareIssuer, startLicensingServer, stopServer } from './licensing-servers.ts'
 import {
   buildMachines,
@@ -111,7 +112,7 @@ try {
     signaturesPerSecond: spreadOf(signing.map(({ rate }) => rate)),
     cpuMs: spreadOf(signing.map(({ cpuMs }) => cpuMs)),
   }
-  print(limit, rows)
+  printLicensing(limit, rows, { cores: CORES, servers: SERVERS })
   if (args.json !== undefined) {
     writeFileSync(args.json, `${JSON.stringify({ signing: limit, rows }, null, 2)}\n`)
   }
@@ -121,18 +122,6 @@ try {
   rmSync(directory, { recursive: true, force: true })
 }
 
-interface Row {
-  ledger: string
-  reactivationsPerSecond: Spread
-  ofSigning: Spread
-  /** The same of the bare servers. */
-  bareOfSigning: Spread
-  cpuMs: { servers: Spread; database: Spread | null; machines: Spread }
-  p50Ms: Spread
-  p99Ms: Spread
-  eventBytes: number
-}
-
 async function rowOf(site: Site, signing: Signing[]): Promise<Row> {
   const { measured } = site
   const of = (value: (one: Measured) => number) => spreadOf(measured.map(value))
@@ -140,7 +129,9 @@ async function rowOf(site: Site, signing: Signing[]): Promise<Row> {
     ledger: site.name,
     reactivationsPerSecond: of(({ rate }) => rate),
     ofSigning: spreadOf(measured.map(({ rate }, round) => rate / signing[round]!.rate)),
+    ofSigningByProcessor: byProcessor(measured, signing),
     bareOfSigning: spreadOf(site.bare.measured.map(({ rate }, round) => rate / signing[round]!.rate)),
+    bareOfSigningByProcessor: byProcessor(site.bare.measured, signing),
     cpuMs: {
       servers: of(({ cost }) => cost.servers),
       database: site.name === 'SQLite' ? null : of(({ cost }) => cost.database ?? 0),
@@ -152,24 +143,12 @@ async function rowOf(site: Site, signing: Signing[]): Promise<Row> {
   }
 }
 
-function print(limit: { signaturesPerSecond: Spread; cpuMs: Spread }, rows: Row[]): void {
-  const say = (line: string) => process.stdout.write(`${line}\n`)
-  const ms = ({ median }: Spread) => `${median.toFixed(2)} ms`
-  const signed = limit.signaturesPerSecond.median.toFixed(0)
-  say(`signatures alone, ${CORES} threads: ${signed} a second, processor ${ms(limit.cpuMs)} each`)
-  const percent = ({ median, spread }: Spread) =>
-    `${(median * 100).toFixed(0)} ± ${(spread * 100).toFixed(0)} %`
-  for (const row of rows) {
-    const { ledger, reactivationsPerSecond, cpuMs, p50Ms, p99Ms, eventBytes } = row
-    const rate = reactivationsPerSecond.median.toFixed(0)
-    const database = cpuMs.database === null ? '' : `, database ${ms(cpuMs.database)}`
-    say(`${ledger}, ${SERVERS} servers: ${rate} reactivations a second, ${percent(row.ofSigning)} of it`)
-    say(`  bare servers, which do only what none could do without: ${percent(row.bareOfSigning)} of it`)
-    say(`  processor each: servers ${ms(cpuMs.servers)}${database}, machines ${ms(cpuMs.machines)}`)
-    say(
-      `  answered within ${ms(p50Ms)} (median), ${ms(p99Ms)} (99 %); ${eventBytes.toFixed(0)} bytes of events each`,
-    )
-  }
+function byProcessor(measured: Measured[], signing: Signing[]): Spread {
+  return spreadOf(
+    measured.map(({ cost }, round) => {
+      return signing[round]!.cpuMs / (cost.servers + (cost.database ?? 0) + cost.machines)
+    }),
+  )
 }
 
 /** Servers under load, and the machines that ask them. */
