@@ -169,10 +169,7 @@ export class LicenseKeeper {
     this.#report(await this.#store.reload())
   }
 
-  /**
-   * Whoever copies a license into its place writes it bit by bit, and what is there at first is no license. So a file
-   * that is not taken is told only if it is still so a moment later.
-   */
+  /** Whoever copies a license writes it bit by bit: a file that is not taken is told only if that stays so a moment. */
   async #lookAtWritten(): Promise<void> {
     const reload = await this.#store.reload()
     if (reload.outcome !== 'rejected') return this.#report(reload)
@@ -183,11 +180,10 @@ export class LicenseKeeper {
 
   #tellUntold(): void {
     const reload = this.#untold
-    this.#untold = null
-    if (reload === null) return
-    const { code, message } = reload.rejection
     const now = this.#store.rejection
-    if (now?.code === code && now.message === message) this.#report(reload)
+    this.#untold = null
+    const isSame = now?.code === reload?.rejection.code && now?.message === reload?.rejection.message
+    if (reload !== null && isSame) this.#report(reload)
   }
 
   #follow(act: () => Promise<void>): void {
