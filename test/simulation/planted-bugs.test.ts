@@ -11,7 +11,7 @@ const QUICK = [
 ] as const
 const SEEDS = 10
 
-t.setTimeout(120_000)
+t.setTimeout(280_000)
 
 for (const name of QUICK) {
   t.test(`the checker finds it where ${name}`, async t => {

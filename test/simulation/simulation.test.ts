@@ -11,7 +11,7 @@ const MENDED = [
   8410, 11787, 20451, 20773, 21114, 22206, 101525, 102265, 103445, 117568, 119232, 1009583, 1026783,
 ]
 
-t.setTimeout(120_000)
+t.setTimeout(280_000)
 
 t.test(`${SEEDS} histories keep every law`, async t => {
   for (let seed = 1; seed <= SEEDS; seed++) {
