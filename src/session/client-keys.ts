@@ -32,8 +32,17 @@ export class ClientKeys<List extends SlotList> {
   #readAll(client: Client): Map<string, number> {
     client.byKey = new Map()
     for (const list of [client.held, ...client.cohorts]) {
-      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot)) this.note(client, slot)
+      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot))
+        this.#noteOlder(client.byKey, slot)
     }
     return client.byKey
+  }
+
+  /** The lists are in no order of time, and the first of two is the older. */
+  #noteOlder(byKey: Map<string, number>, slot: number): void {
+    const { grantedAt } = this.#slots
+    const key = this.#slots.keyOf(slot)
+    const known = byKey.get(key)
+    if (known === undefined || grantedAt[slot]! < grantedAt[known]!) byKey.set(key, slot)
   }
 }

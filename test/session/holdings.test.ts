@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Holdings } from '../../src/session/holdings.ts'
+import { earlierOf } from './memory-journal.ts'
 import { policyOf, randomNonce } from './setting.ts'
 
 function setting() {
@@ -70,3 +71,23 @@ t.test('where two sessions of a client have one key, it names the first, and eac
   t.equal(client.byKey?.size, 0)
   t.equal(holdings.slotOf(other, 'a'), own)
 })
+
+t.test(
+  'the older of two is the first also where keys are read later, and both are found in turn',
+  async t => {
+    const holdings = new Holdings(policyOf(), randomNonce)
+    const clients = [{ index: 0, identity: 'ivr-7', label: null, process: null }]
+    const restored = {
+      ...{ slot: 1, client: 0, application: 'ivr', key: 'a' },
+      ...{ nonceHigh: 1, nonceLow: 2, grantedAt: 5 },
+    }
+    holdings.restore(clients, earlierOf([restored]), 100, false)
+    const client = holdings.clients.withIdentity('ivr-7')!
+    holdings.clients.attach(client)
+    // One that a crash took from the journal, and that its token brought back.
+    const adopted = holdings.take(client, holdings.applications.named('ivr')!, 'a', 9, 0)
+    t.equal(holdings.slotOf(client, 'a'), 1)
+    holdings.end(adopted)
+    t.equal(holdings.slotOf(client, 'a'), 1)
+  },
+)
