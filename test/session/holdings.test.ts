@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Holdings } from '../../src/session/holdings.ts'
-import { earlierOf } from './memory-journal.ts'
+import { earlierOf } from '../support/earlier-sessions.ts'
 import { policyOf, randomNonce } from './setting.ts'
 
 function setting() {

@@ -13,7 +13,7 @@ import type { RecordSink } from '../../session/records.ts'
 import { firstLine } from './block.ts'
 import type { JournalExtent, JournalOrigin } from './content.ts'
 import { BlockEncoder } from './encoder.ts'
-import { FileIdentity, isAt } from './file-identity.ts'
+import { FileIdentity, isOwnAt } from './file-identity.ts'
 
 /** The state that the journal records: the session counter. */
 export interface Journalled {
@@ -95,7 +95,7 @@ export class JournalFile {
    */
   goOn(origin: JournalOrigin, state: Journalled, extent: JournalExtent): boolean {
     const descriptor = this.#earlier
-    if (descriptor === null || !isAt(this.#path, descriptor)) return false
+    if (descriptor === null || !isOwnAt(this.#path, descriptor)) return false
     // Runs that end soon, one after the other, never finish a successor.
     if (extent.end > this.#mostBytes(extent.heldBytes) * GROWTH) return false
     // What the writer was killed at goes, so that nothing of it comes after what is added now.

@@ -1,6 +1,8 @@
 import {
   appendFileSync,
+  chmodSync,
   copyFileSync,
+  linkSync,
   lstatSync,
   readFileSync,
   renameSync,
@@ -162,6 +164,8 @@ t.test('where it may not go on with the file it makes a new one, which holds the
       renameSync(path, `${path}.elsewhere`)
       symlinkSync(`${path}.elsewhere`, path)
     },
+    'a file that others may open': path => chmodSync(path, 0o640),
+    'a file that has another name as well': path => linkSync(path, `${path}.other-name`),
     'a file that somebody puts in its place meanwhile': () => undefined,
     'a file that is gone meanwhile': () => undefined,
   }
