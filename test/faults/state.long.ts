@@ -18,6 +18,8 @@ async function killedOnSmallDisk(t: Test) {
   site.config.stateDirectory = disk.path
   await site.license()
   const { daemon, tokens } = await holdThree(t, site)
+  // A start is on record a moment after it.
+  await until('the start is on record', () => startsOnRecord(site) === 1)
   await daemon.kill()
   return { disk, site, tokens }
 }
@@ -37,11 +39,19 @@ async function callsGoOn(t: Test, site: Site, tokens: readonly string[]): Promis
 
 /** All that was on hold while nothing could be written is in the database now. */
 function isWritten(site: Site, instanceId: string): boolean {
+  const lastRun = ask(site, "SELECT value FROM facts WHERE name = 'last-run'")
+  return String(lastRun).includes(instanceId) && startsOnRecord(site) === 2
+}
+
+function startsOnRecord(site: Site): unknown {
+  return ask(site, "SELECT count(*) FROM audit WHERE body LIKE '%daemon.started%'")
+}
+
+/** One value of the state database. */
+function ask(site: Site, sql: string): unknown {
   const db = new Database(site.stateFile, { readonly: true })
   try {
-    const lastRun = db.prepare("SELECT value FROM facts WHERE name = 'last-run'").pluck().get()
-    const starts = db.prepare('SELECT count(*) FROM audit WHERE body LIKE ?').pluck()
-    return String(lastRun).includes(instanceId) && starts.get('%daemon.started%') === 2
+    return db.prepare(sql).pluck().get()
   } finally {
     db.close()
   }
@@ -70,6 +80,8 @@ t.test('another process keeps the state locked at the start: calls go on, and th
   const site = new Site(t)
   await site.license()
   const { daemon, tokens } = await holdThree(t, site)
+  // A start is on record a moment after it.
+  await until('the start is on record', () => startsOnRecord(site) === 1)
   await daemon.kill()
   const other = new Database(site.stateFile)
   t.teardown(() => other.close())

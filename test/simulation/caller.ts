@@ -39,6 +39,8 @@ export class Caller implements CorePort {
   #flushing = false
   /** Until then the process does not run: what it is sent and its timers wait. */
   #pausedUntil = 0
+  /** What came meanwhile, in its order. */
+  readonly #waiting: (() => void)[] = []
 
   constructor(options: CallerOptions) {
     this.#options = options
@@ -104,8 +106,11 @@ export class Caller implements CorePort {
     })
   }
 
+  /** One pause within another ends with the later of the two. */
   pause(ms: number): void {
-    this.#pausedUntil = this.#options.scheduler.now + ms
+    const { scheduler } = this.#options
+    this.#pausedUntil = Math.max(this.#pausedUntil, scheduler.now + ms)
+    scheduler.at(this.#pausedUntil, () => this.#runOn())
   }
 
   /** The process is killed; the kernel closes its socket. */
@@ -209,9 +214,17 @@ export class Caller implements CorePort {
   }
 
   #whenRunning(act: () => void): void {
-    const { scheduler } = this.#options
-    if (!this.alive) return
-    if (scheduler.now >= this.#pausedUntil) act()
-    else scheduler.at(this.#pausedUntil, () => this.#whenRunning(act))
+    if (this.#options.scheduler.now < this.#pausedUntil) this.#waiting.push(act)
+    else {
+      // What comes at the very instant at which the pause ends comes after what waited for it.
+      this.#runOn()
+      if (this.alive) act()
+    }
+  }
+
+  #runOn(): void {
+    if (this.#options.scheduler.now < this.#pausedUntil) return
+    for (let act = this.#waiting.shift(); act !== undefined; act = this.#waiting.shift())
+      if (this.alive) act()
   }
 }
