@@ -17,7 +17,7 @@ const HEADER_BYTES = 8
  * the program loads besides is small, and left to that.
  */
 export function requireCompiled(program: string, folder: string): unknown {
-  if (process.env['NODE_COMPILE_CACHE'] === undefined) enableCompileCache(folder)
+  if ((process.env['NODE_COMPILE_CACHE'] ?? '') === '') enableCompileCache(folder)
   const source = readFileSync(program)
   const sourceCrc = crc32(source)
   const name = `${process.version}-${process.arch}-${cachedDataVersionTag().toString(16)}`

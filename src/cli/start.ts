@@ -18,7 +18,8 @@ export async function start(name: 'sessiond' | 'sessionctl' | 'licensing-server'
  * that it exports.
  */
 function loadBuilt(name: string): typeof Program {
-  const folder = process.env['NODE_COMPILE_CACHE'] ?? fileURLToPath(new URL('../.compiled', import.meta.url))
+  // Set to nothing it would name the folder in which somebody happens to be, and what lies there would be run.
+  const folder = process.env['NODE_COMPILE_CACHE'] || fileURLToPath(new URL('../.compiled', import.meta.url))
   const program = fileURLToPath(new URL(`./${name}-program.cjs`, import.meta.url))
   return requireCompiled(program, folder) as typeof Program
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { RunningProgram } from './programs.ts'
 
 const compiled = join(import.meta.dirname, '../../src/cli/compiled.ts')
 
@@ -72,4 +73,11 @@ t.test('where nothing can be kept it runs all the same', async t => {
   chmodSync(kept, 0o400)
   t.equal(run(), `42 ${PROGRAM.length} ü\n`)
   t.equal(readFileSync(kept, 'utf8'), 'in the way')
+})
+
+t.test('an empty NODE_COMPILE_CACHE is none, so nothing is taken from the folder of whoever runs it', async t => {
+  const cwd = t.testdir({})
+  const program = new RunningProgram('sessionctl', ['--version'], { cwd, env: { NODE_COMPILE_CACHE: '' } })
+  t.match(await program.finished(), { code: 0 })
+  t.strictSame(readdirSync(cwd), [])
 })
