@@ -1,4 +1,5 @@
 import { renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { startCustomer } from './customer-site.ts'
 import { eventually } from './poll.ts'
@@ -42,6 +43,18 @@ t.test(
     t.match(await ctl('reactivate', '--if-due'), { code: 1, stderr: /no root certificate/ })
   },
 )
+
+t.test('so it is with Studio, whose license is kept apart from that of Call Services', async t => {
+  const { vendor, site, ctl, keyFile } = await startCustomer(t)
+  const { trustDirectory, file } = site.config.license
+  const studio = ['--product', 'studio', '--product-version', '5.1']
+  const { key } = await vendor.pool(2, { product: 'studio' })
+  t.match(await ctl('activate', ...studio, '--key-file', keyFile(key)), { code: 0 })
+  renameSync(trustDirectory, `${trustDirectory}.aside`)
+  rmSync(join(dirname(file), 'studio-license.jws'))
+  t.match(await ctl('reactivate', '--if-due', ...studio), { code: 1, stderr: /no root certificate/ })
+  t.match(await ctl('reactivate', '--if-due'), { code: 0, stderr: /^Nothing to refresh yet/m })
+})
 
 t.test('where licenses come by hand there is nothing to do, and no failure', async t => {
   const { site, ctl } = await startCustomer(t)

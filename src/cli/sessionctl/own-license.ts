@@ -70,7 +70,7 @@ async function open(
   let state: StateStore | null = null
   try {
     state = openState(config.stateDirectory, log, thisProcess('sessionctl', terminal.environment))
-    const archive = licensed.product === 'call-services' ? state : archiveOf(state, licensed.product)
+    const archive = archiveOf(state, licensed.product)
     const keeper = await LicenseKeeper.open({ config, licensed, archive, clocks, log })
     const book = new RecordBook(state, licensed.product)
     const exchange = new Exchange({
@@ -139,8 +139,12 @@ export function terminalLog(terminal: Terminal): Logger {
   return createLogger({ level: 'error', destination: { write } })
 }
 
-/** A product whose license no daemon enforces keeps it among the named values of the state. */
-function archiveOf(state: StateStore, product: string) {
+/** What keeps the licenses of a product: of one that no daemon enforces, the named values of the state. */
+export function archiveOf(state: StateStore, product: Licensed['product']) {
+  return product === 'call-services' ? state : namedArchiveOf(state, product)
+}
+
+function namedArchiveOf(state: StateStore, product: string) {
   const name = `license ${product}`
   return {
     read: (key: string) => state.read(`${key} ${product}`),

@@ -12,7 +12,7 @@ import { findConfig, withDaemonFlags } from './find-daemon.ts'
 import { tellFollowed } from './follow-daemon.ts'
 import { licensedOf, withProductFlags } from './licensed-product.ts'
 import { tellOutcome } from './outcome-view.ts'
-import { withOwnLicense } from './own-license.ts'
+import { archiveOf, withOwnLicense } from './own-license.ts'
 import { withState } from './read-state.ts'
 import { licensingServerOf, withServerFlag } from './server-flag.ts'
 import { sessionsOf, sessionsOption } from './sessions-option.ts'
@@ -67,10 +67,14 @@ export const reactivate = defineCommand({
  * A timer comes from the installation on, before anybody has put a root there: then there is nothing to refresh. Once
  * a license was in force, roots that are missing are a fault.
  */
-async function isBeforeActivation(config: Config, { file }: Licensed, terminal: Terminal): Promise<boolean> {
+async function isBeforeActivation(
+  config: Config,
+  { product, file }: Licensed,
+  terminal: Terminal,
+): Promise<boolean> {
   if (isThere(file) || (await hasRoots(config))) return false
   if (!isThere(stateFileOf(config.stateDirectory))) return true
-  return withState(config, terminal, state => state.latestLicense() === null)
+  return withState(config, terminal, state => archiveOf(state, product).latestLicense() === null)
 }
 
 async function hasRoots(config: Config): Promise<boolean> {
