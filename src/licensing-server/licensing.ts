@@ -117,9 +117,15 @@ class Licensing implements LicensingService {
   }
 
   async readiness(): Promise<Readiness> {
-    const ledgerProblem = await this.#store.ping().then(() => null, messageOf)
+    let ledgerProblem: string | null = null
+    let lists: string[] = []
     try {
-      const lists = ledgerProblem === null ? await this.revocationLists() : []
+      await this.#store.ping()
+      lists = await this.revocationLists()
+    } catch (error) {
+      ledgerProblem = messageOf(error)
+    }
+    try {
       const [certificate] = unrevokedIssuer(this.#issuer, lists).chain
       const issuerProblem = whyNotValid(certificate, this.#now())
       const issuerValidUntil = formatInstant(certificate.validToDate.getTime())
