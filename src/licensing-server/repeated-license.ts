@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { License } from '../license/document.ts'
 import { formatInstant } from '../license/instant.ts'
 import { signLicense } from './sign-license.ts'
-import { type IssuerSource, isRevoked, partOf, revokedIn } from './unrevoked-issuer.ts'
+import { type IssuerSource, isRevoked, newestIssuer, partOf, revokedIn } from './unrevoked-issuer.ts'
 
 /**
  * The license of a repeated request, as it is to be given now: the very same text, or where a certificate that signed
@@ -22,7 +22,7 @@ export async function repeatLicense(
   const { x5c } = partOf(text, 0) as { x5c: string[] }
   const chain = x5c.map(der => new X509Certificate(Buffer.from(der, 'base64')))
   if (!isRevoked(chain, revoked)) return text
-  const present = isRevoked(issuer().chain, revoked) ? issuer('now') : issuer()
+  const present = newestIssuer(issuer, revoked)
   // Nobody has renewed the issuing certificate yet. Another signature by it would be no better.
   if (isRevoked(present.chain, revoked)) return text
   const license = partOf(text, 1) as License

@@ -9,24 +9,27 @@ export type IssuerSource = (look?: 'now') => Issuer
 
 /**
  * What signs a license that goes out together with `lists`. A certificate that one of them revokes is not used any more:
- * the machine would keep the list, believe neither its old license nor the new one, and refuse calls. A server that has
- * not taken up the renewed certificate yet looks for it at once; where there is none, nothing is signed, and machines
- * go on with what they have.
+ * the machine would keep the list, believe neither its old license nor the new one, and refuse calls. Where there is no
+ * other, nothing is signed, and machines go on with what they have.
  *
  * @throws {Fault} `issuing-certificate-invalid`
  */
 export function unrevokedIssuer(issuer: IssuerSource, lists: readonly string[]): Issuer {
-  const present = issuer()
-  if (lists.length === 0) return present
+  if (lists.length === 0) return issuer()
   const revoked = revokedIn(lists)
-  if (!isRevoked(present.chain, revoked)) return present
-  const renewed = issuer('now')
-  if (!isRevoked(renewed.chain, revoked)) return renewed
-  const [certificate] = renewed.chain
+  const newest = newestIssuer(issuer, revoked)
+  if (!isRevoked(newest.chain, revoked)) return newest
+  const [certificate] = newest.chain
   const which = `${nameOf(certificate)} (serial number ${certificate.serialNumber})`
   throw new Fault('issuing-certificate-invalid', `The certificate ${which} cannot sign: it was revoked.`, {
     hint: 'Make another: `licensing-server renew-issuing`.',
   })
+}
+
+/** What signs now; where that is revoked, what lies there by now, which may be revoked as well. */
+export function newestIssuer(issuer: IssuerSource, revoked: ReadonlySet<string>): Issuer {
+  const present = issuer()
+  return isRevoked(present.chain, revoked) ? issuer('now') : present
 }
 
 /** The keys on these lists, which come from the ledger: it took nothing in that was not verified. */

@@ -35,5 +35,7 @@ t.test('PostgreSQL reads what it is sent', { skip }, async t => {
   t.strictSame(await read(texts, numbers), { texts, numbers })
   t.strictSame(await read([null], [7]), { texts: [null], numbers: [7] })
   t.strictSame(await read([], []), { texts: [], numbers: [] })
+  const half = await read(['a', '\ud800b', 'c'], [1])
+  t.strictSame(half['texts'], ['a', '\ufffdb', 'c'], 'half of a surrogate pair harms no neighbour')
   t.throws(() => bigintArray([0.5]), RangeError)
 })

@@ -48,22 +48,11 @@ const assignments = (columns: readonly string[], source: string): RawBuilder<unk
 
 type Row = Record<string, string | number | null>
 
-const numbers: ReadonlySet<string> = new Set([
-  'revision',
-  'units',
-  'generation',
-  'licensed_at',
-  'event_sequence',
-  'deactivated',
-  'issued_at',
-  'sequence',
-])
-
-/** Rows as a table that stands in FROM, each column an array. */
+/** Rows as a table that stands in FROM, each column an array. Columns of numbers hold no null. */
 function unnest(rows: readonly Row[], columns: readonly string[]): RawBuilder<unknown> {
   const arrays = columns.map(column => {
     const values = rows.map(row => row[column])
-    return numbers.has(column)
+    return typeof values[0] === 'number'
       ? sql`${bigintArray(values as number[])}::bigint[]`
       : sql`${textArray(values as (string | null)[])}::text[]`
   })
