@@ -114,7 +114,7 @@ const COMPANIONS = ['', '-wal', '-shm', '-journal']
  * Before a database is opened by root: a link that another user put there, as a daemon can in its own folder, would have
  * root write what that points to. Faults: `link-not-followed`.
  */
-function refuseForeignLinks(file: string): void {
+export function refuseForeignLinks(file: string): void {
   if (!isRoot()) return
   for (const suffix of COMPANIONS) {
     const path = file + suffix

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { HistoryDatabase } from '../../src/daemon/history/database.ts'
+import { HistoryDatabase, readHistory } from '../../src/daemon/history/database.ts'
 import { lockFile } from '../../src/daemon/lock-file.ts'
 import { StateStore } from '../../src/daemon/state-store.ts'
 import { startHere } from '../support/daemon.ts'
@@ -278,6 +278,7 @@ t.test(
       t.throws(() => open(path), { code: 'link-not-followed', hint: /ls -l/ }, suffix)
       t.throws(() => lockFile(path), { code: 'link-not-followed' }, suffix)
       t.throws(() => new HistoryDatabase(path), { code: 'link-not-followed' }, suffix)
+      t.throws(() => readHistory(path, () => 0), { code: 'link-not-followed' }, suffix)
       t.notOk(existsSync(target), `${suffix} made nothing`)
     }
   },

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3'
 import { Fault, messageOf } from '../../errors.ts'
 import { addFigures, type Bucket, type Figures, noFigures } from '../../report/figures.ts'
 import { type Span, spanNames } from '../../report/spans.ts'
-import { makeOwnFile, makePrivateFile } from '../../write-file.ts'
+import { makeOwnFile, makePrivateFile, refuseForeignLinks } from '../../write-file.ts'
 
 /** Each brings the schema from the version of its index to the next, in a transaction of its own. */
 const MIGRATIONS = [
@@ -117,9 +117,10 @@ export interface HistoryReader {
 /**
  * Looks at the history without changing it, beside a daemon that may write it.
  *
- * @throws {Fault} `history-too-new`, `history-not-usable`
+ * @throws {Fault} `history-too-new`, `history-not-usable`, `link-not-followed`
  */
 export function readHistory<T>(path: string, look: (reader: HistoryReader) => T): T {
+  refuseForeignLinks(path)
   try {
     const db = new Database(path, { readonly: true, fileMustExist: true, timeout: 1000 })
     try {
