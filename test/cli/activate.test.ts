@@ -34,6 +34,18 @@ t.test('a claim with a key from a file; a daemon that runs takes the license by 
   })
 })
 
+t.test('a daemon that cannot be asked is a warning, since the license has come', async t => {
+  const { vendor, ctl, keyFile } = await startCustomer(t)
+  const { key } = await vendor.pool(100)
+  // Longer than the path of a socket may be.
+  const asked = ['--socket', `/tmp/${'s'.repeat(200)}`, '--json']
+  for (const command of [['activate', '--key-file', keyFile(key), '--sessions', '10'], ['reactivate']]) {
+    const done = await ctl(...command, ...asked)
+    t.match(done, { code: 0, stderr: /^warning: it could not be asked whether sessiond has taken it: /m })
+    t.match(JSON.parse(done.stdout), { outcome: 'refreshed' }, 'one document')
+  }
+})
+
 t.test('a refusal says what is left and whom to ask, and ends with 3', async t => {
   const { vendor, site, ctl, keyFile } = await startCustomer(t)
   const { key } = await vendor.pool(5)
