@@ -274,18 +274,9 @@ class Licensing implements LicensingService {
 function answerOf(license: License, text: string, revocationLists: string[]): LicenseAnswer {
   const { licenseId, installationId, generation, deactivated, product } = license
   const unit = unitOf(product === 'studio' ? 'studio' : 'call-services')
-  return {
-    kind: 'license',
-    license: text,
-    revocationLists,
-    licenseId,
-    installationId,
-    generation,
-    units: license.maxSessions + license.seats,
-    unit,
-    deactivated,
-    repeated: false,
-  }
+  const units = license.maxSessions + license.seats
+  const about = { licenseId, installationId, generation, units, unit, deactivated }
+  return { kind: 'license', license: text, revocationLists, ...about, repeated: false }
 }
 
 /** The request is of the kind that was called for, or the refusal. */

@@ -75,9 +75,12 @@ t.test('where nothing can be kept it runs all the same', async t => {
   t.equal(readFileSync(kept, 'utf8'), 'in the way')
 })
 
-t.test('an empty NODE_COMPILE_CACHE is none, so nothing is taken from the folder of whoever runs it', async t => {
-  const cwd = t.testdir({})
-  const program = new RunningProgram('sessionctl', ['--version'], { cwd, env: { NODE_COMPILE_CACHE: '' } })
-  t.match(await program.finished(), { code: 0 })
-  t.strictSame(readdirSync(cwd), [])
-})
+t.test(
+  'an empty NODE_COMPILE_CACHE is none, so nothing is taken from the folder of whoever runs it',
+  async t => {
+    const cwd = t.testdir({})
+    const program = new RunningProgram('sessionctl', ['--version'], { cwd, env: { NODE_COMPILE_CACHE: '' } })
+    t.match(await program.finished(), { code: 0 })
+    t.strictSame(readdirSync(cwd), [])
+  },
+)
