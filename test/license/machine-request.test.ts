@@ -66,16 +66,25 @@ test('machines without facts, with an installation, confirming a deactivation', 
   t.match(await verifyMachineRequest(await make(changes), fixtureNow), { ok: true, request: changes })
 })
 
+test('as many other requests as one may name fit in it', async t => {
+  const most = Array.from({ length: 16 }, () => requestId)
+  const full = { earlierRequestIds: most, overtakenRequestIds: most, hostname: '東'.repeat(200) }
+  t.match(await verifyMachineRequest(await make(full), fixtureNow), { ok: true, request: full })
+})
+
 test('a request out of its bounds is not made', async t => {
   for (const changes of [
     { hostname: '' },
     { hostname: 'a'.repeat(201) },
     { sessions: 0 },
     { version: '5 beta' },
+    { earlierRequestIds: Array.from({ length: 17 }, () => requestId) },
+    { overtakenRequestIds: Array.from({ length: 17 }, () => requestId) },
+    { overtakenRequestIds: ['a'.repeat(36)] },
   ]) {
     await t.rejects(make(changes), {
       code: 'request-content-invalid',
-      message: /\/(hostname|sessions|version) /,
+      message: /\/(hostname|sessions|version|(earlier|overtaken)RequestIds(\/0)?) /,
     })
   }
 })
