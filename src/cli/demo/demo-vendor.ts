@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../errors.ts'
+import { dayMs } from '../../license/instant.ts'
 import { type Administration, createAdministration } from '../../licensing-server/administration.ts'
 import {
   authorityPaths,
@@ -21,7 +22,6 @@ import { programVersion } from '../version.ts'
 import type { DemoPaths } from './demo-paths.ts'
 
 const LICENSE_DAYS = 30
-const DAY_MS = 86_400_000
 const customerId = 'demonstration'
 const poolId = 'demonstration'
 
@@ -76,7 +76,7 @@ async function offer(
   sessions: number,
   now: number,
 ): Promise<string> {
-  const day = new Date(now + LICENSE_DAYS * DAY_MS).toISOString().slice(0, 10)
+  const day = new Date(now + LICENSE_DAYS * dayMs).toISOString().slice(0, 10)
   const terms = { ...usualTerms, features: ['voice'], expiresAt: `${day}T23:59:59Z` }
   const pool = await store.pool(poolId)
   if (pool === null) {

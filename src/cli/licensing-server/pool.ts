@@ -1,6 +1,7 @@
 import { Fault } from '../../errors.ts'
 import { type Product, products } from '../../license/fields.ts'
-import { dayMs, sayInstant } from '../../license/instant.ts'
+import { sayInstant } from '../../license/instant.ts'
+import { termsEndAt } from '../../licensing-server/ledger/license-terms.ts'
 import { type Pool, unitOf } from '../../licensing-server/ledger/model.ts'
 import { usualTerms } from '../../licensing-server/ledger/pools.ts'
 import { confirm, yesOption } from '../confirm.ts'
@@ -113,9 +114,10 @@ function termLines({ terms }: Pool): string[] {
   ]
 }
 
-function graceText({ graceDays, expiresAt }: Pool['terms']): string {
-  if (expiresAt === null || graceDays === 0) return `${graceDays} days`
-  return `${graceDays} days, until ${sayInstant(Date.parse(expiresAt) + graceDays * dayMs)}`
+function graceText(terms: Pool['terms']): string {
+  const end = termsEndAt(terms)
+  const days = `${terms.graceDays} days`
+  return end === null || terms.graceDays === 0 ? days : `${days}, until ${sayInstant(end)}`
 }
 
 const change = ledgerCommand({

@@ -1,5 +1,6 @@
 import { sayInstant } from '../../license/instant.ts'
 import { meanInUse, total } from '../../report/figures.ts'
+import { sayDuration } from '../../report/html/words.ts'
 import type { Summary } from '../../report/summary.ts'
 
 export interface Signed {
@@ -22,9 +23,9 @@ export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...
     `Machine key   ${signed.jkt}`,
     `Machine       ${signed.hostname}, version ${signed.version}, made ${signed.madeAt} by its own clock`,
     `Time          ${sayInstant(from)} to ${sayInstant(to)}, by ${by}`,
-    `Watched       ${duration(sum.observedMs)} of ${duration(to - from)}`,
+    `Watched       ${sayDuration(sum.observedMs)} of ${sayDuration(to - from)}`,
     `Limit         ${limit}`,
-    `In use        mean ${mean === null ? 'not watched' : mean.toFixed(2)}, at most ${sum.peak}; ${sum.fullMs === 0 ? 'never all in use' : `all in use for ${duration(sum.fullMs)}`}`,
+    `In use        mean ${mean === null ? 'not watched' : mean.toFixed(2)}, at most ${sum.peak}; ${sum.fullMs === 0 ? 'never all in use' : `all in use for ${sayDuration(sum.fullMs)}`}`,
     `Granted       ${sum.granted}`,
     `Refused       ${total(sum.refused)}${each(sum.refused)}`,
     ...(busyHour === null
@@ -43,12 +44,6 @@ export function usageReportLines(signed: Signed, { from, to, by, total: sum, ...
 function limitText(limit: Summary['total']['limit']): string {
   if (limit === null) return 'not known'
   return limit.low === limit.high ? `${limit.high}` : `${limit.low} to ${limit.high}`
-}
-
-/** In the largest unit of which there is one. */
-function duration(ms: number): string {
-  if (ms >= 3_600_000) return `${(ms / 3_600_000).toFixed(1)} h`
-  return ms >= 60_000 ? `${(ms / 60_000).toFixed(1)} min` : `${(ms / 1000).toFixed(1)} s`
 }
 
 function each(counts: Readonly<Record<string, number>>): string {

@@ -1,13 +1,11 @@
 import { nameOf } from '../../license/chain.ts'
 import type { License } from '../../license/document.ts'
-import { sayInstant } from '../../license/instant.ts'
+import { dayMs, sayInstant } from '../../license/instant.ts'
 import { type Lifecycle, lifecycleOf } from '../../license/lifecycle.ts'
 import type { LicenseVerdict } from '../../license/verify.ts'
 import type { ResultOf } from '../../protocol/schemas.ts'
 import type { Terminal } from '../terminal.ts'
 import { stateStyles } from './status-view.ts'
-
-const DAY_MS = 86_400_000
 
 function sayDate(iso: string | null): string {
   return iso === null ? 'never' : sayInstant(Date.parse(iso))
@@ -95,7 +93,7 @@ function lifecycleOfVerdict(verdict: LicenseVerdict, now: number): Lifecycle | n
 
 function documentLines(license: License): string[] {
   const { reactivation, overdraft, offlineAdmission, expiresAt, graceDays } = license
-  const graceEndsAt = expiresAt === null ? 'never' : sayInstant(Date.parse(expiresAt) + graceDays * DAY_MS)
+  const graceEndsAt = expiresAt === null ? 'never' : sayInstant(Date.parse(expiresAt) + graceDays * dayMs)
   const within = reactivation.requiredWithinDays
   return [
     field('Customer', `${license.customer.name} (${license.customer.id})`),

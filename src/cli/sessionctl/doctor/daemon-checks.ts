@@ -1,3 +1,4 @@
+import { dayMs } from '../../../license/instant.ts'
 import type { ResultOf } from '../../../protocol/schemas.ts'
 import { programVersion } from '../../version.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
@@ -5,7 +6,6 @@ import { type Finding, failed, ok, warning } from './finding.ts'
 type Status = ResultOf<'status.get'>
 type License = ResultOf<'license.get'>
 
-const DAY_MS = 86_400_000
 const WARN_DAYS = 30
 
 /** What a daemon that answers tells of itself. */
@@ -64,7 +64,7 @@ function licenseFindings(license: License, now: number): Finding[] {
 
 function timeLeftFinding({ message, expiresAt }: License, now: number): Finding {
   if (expiresAt === null) return ok('license', message)
-  const days = Math.floor((Date.parse(expiresAt) - now) / DAY_MS)
+  const days = Math.floor((Date.parse(expiresAt) - now) / dayMs)
   return days >= WARN_DAYS
     ? ok('license', message)
     : warning('license', message, 'sessionctl reactivate, or ask the vendor')

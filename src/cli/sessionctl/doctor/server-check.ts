@@ -4,12 +4,12 @@ import type { TLSSocket } from 'node:tls'
 import type { Config } from '../../../daemon/config/schema.ts'
 import { connectionOptions, type PostSettings } from '../../../daemon/reactivation/https-post.ts'
 import { messageOf } from '../../../errors.ts'
+import { dayMs } from '../../../license/instant.ts'
 import { type Finding, failed, ok, skipped, warning } from './finding.ts'
 
 /** A person waits; a reactivation itself has more time. */
 const TIMEOUT_MS = 5000
 const CERTIFICATE_DAYS = 14
-const DAY_MS = 86_400_000
 
 /**
  * Whether the licensing server answers, whatever it says, and whether its certificate is believed. It is reached as a
@@ -49,7 +49,7 @@ function visit(url: URL, options: ReturnType<typeof connectionOptions>): Promise
 
 function answerFinding(address: string, certificateEndsAt: number | null): Finding {
   if (certificateEndsAt !== null) {
-    const days = Math.floor((certificateEndsAt - Date.now()) / DAY_MS)
+    const days = Math.floor((certificateEndsAt - Date.now()) / dayMs)
     const message = `The certificate of ${address} ends in ${days} ${days === 1 ? 'day' : 'days'}.`
     if (days < CERTIFICATE_DAYS)
       return warning('licensing-server', message, 'Tell the vendor, whose server it is')
