@@ -18,7 +18,8 @@ const LENGTH_IN_64_BITS = 127
  * Where masked text frames (RFC 6455, section 5.2) are put together, each of them one write. `ws` takes three
  * buffers and two writes for that.
  *
- * The memory is used again for the next frame, unless the kernel did not take all of this one at once.
+ * The memory is used again for the next frame, unless the kernel did not take all of this one at once. What can only
+ * wait is copied: it would keep all of the memory.
  */
 export class OutFrame {
   #bytes = Buffer.allocUnsafeSlow(CAPACITY)
@@ -32,8 +33,10 @@ export class OutFrame {
     const length = this.#bytes.write(text, PAYLOAD_AT, 'utf8')
     this.#mask(length)
     const start = this.#writeHeader(length)
-    socket.write(this.#bytes.subarray(start, PAYLOAD_AT + length))
-    if (socket.writableLength > 0 || this.#bytes.length > CAPACITY) this.#renew(CAPACITY)
+    const frame = this.#bytes.subarray(start, PAYLOAD_AT + length)
+    const waits = socket.writableLength > 0
+    socket.write(waits ? new Uint8Array(frame) : frame)
+    if ((!waits && socket.writableLength > 0) || this.#bytes.length > CAPACITY) this.#renew(CAPACITY)
   }
 
   /** Four bytes at a time. It may reach beyond the payload, where nothing is sent from. */

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { lazily } from '../lazily.ts'
 import { SessionCounter } from '../session/counter.ts'
 import { readAccessToken } from './access-token.ts'
 import { configRejectedEvent, licenseStateEvent, releaseEvent } from './audit/daemon-events.ts'
@@ -78,14 +79,17 @@ class Daemon implements RunningDaemon {
     this.#config = config
     this.#log = log
     const signers = openTokenSigners(state, run, journal)
-    this.#beginRun = signers.begin
     const policy = () => sessionPolicyOf(keeper.license, keeper.lifecycle, this.#config)
     this.#counter = new SessionCounter({
       policy: policy(),
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    restoreSessions(journal, this.#counter, { archive: state, log }, monotonicNow())
+    const begin = restoreSessions(journal, this.#counter, { archive: state, log }, monotonicNow())
+    this.#beginRun = lazily(() => {
+      signers.begin()
+      begin()
+    })
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,
@@ -110,7 +114,11 @@ class Daemon implements RunningDaemon {
       now: monotonicNow,
       wallNow: parts.clocks.wallNow,
       recordRelease: released => audit.record(releaseEvent(released)),
-      commit: () => meters.commit(journal, this.#counter),
+      commit: () => {
+        // The first socket may be served while others are not listened on yet.
+        this.#beginRun()
+        meters.commit(journal, this.#counter)
+      },
       onAcquires: (count, beganAt) => meters.answered(count, beganAt),
       seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {

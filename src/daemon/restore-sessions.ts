@@ -30,21 +30,27 @@ export function noteStanding(archive: StandingArchive, isBehind: boolean): void 
   archive.keep(STANDING, isBehind ? BEHIND : 'whole')
 }
 
-/** Takes what the journal has of the last run into the counter. `now` is monotonic milliseconds. */
+/**
+ * Takes what the journal has of the last run into the counter; nothing is written. `now` is monotonic milliseconds.
+ * Gives how to begin this run in the journal. Call that before the first commit, and not before it is known that there
+ * will be one: in the file it is then this run whose tokens count, and one whose start fails has none.
+ */
 export function restoreSessions(
   journal: OpenedJournal,
   counter: SessionCounter,
   { archive, log }: { readonly archive: StandingArchive; readonly log: Pick<Logger, 'info'> },
   now: number,
-): void {
+): () => void {
   const { clients, sessions, flaw } = journal.content
   const wasBehind = archive.read(STANDING) === BEHIND
   counter.restore(clients, sessions, now, wasBehind || flaw !== null)
   journal.contentTaken()
-  // From here on the journal says itself whose processes are unknown, and the next run needs no note of it.
-  journal.commit(counter)
-  if (journal.degraded !== wasBehind) noteStanding(archive, journal.degraded)
   const { inUse } = counter
   if (inUse > 0)
     log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
+  return () => {
+    // From here on the journal says itself whose processes are unknown, and the next run needs no note of it.
+    journal.commit(counter)
+    if (journal.degraded !== wasBehind) noteStanding(archive, journal.degraded)
+  }
 }

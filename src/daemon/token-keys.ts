@@ -13,6 +13,14 @@ const KEY_BYTES = 32
 /** Who wrote the journal last, as it says itself; null where it does not. */
 type Stamp = { readonly instanceId: string; readonly era: number } | null
 
+/** A run, as it noted itself when it began to serve clients. */
+interface NotedRun {
+  readonly instanceId: string
+  readonly bootId: string
+  /** Who had written the journal last when it began; missing in what an older program noted. */
+  readonly after?: string | null
+}
+
 /**
  * The signer of this run, and of the run before it on this boot of the machine (null where there was none):
  * only that one's tokens may still be adopted, and its sessions' times still compare. `begin` when this run serves
@@ -23,20 +31,25 @@ export function openTokenSigners(
   run: { instanceId: string; bootId: string },
   journal: { readonly era: number; readonly content: { readonly stamp: Stamp } },
 ): { current: () => TokenSigner; previous: TokenSigner | null; begin: () => void } {
+  const { stamp } = journal.content
   const key = Buffer.from(archive.read('token-key') ?? createKey(archive), 'base64url')
   const last = archive.read('last-run')
-  const begin = () => archive.keep('last-run', JSON.stringify(run))
-  const before = last === null ? null : (JSON.parse(last) as typeof run)
+  const noted: NotedRun = { ...run, after: stamp?.instanceId ?? null }
+  const begin = () => archive.keep('last-run', JSON.stringify(noted))
   const current = () => ({ key, instanceId: run.instanceId, era: journal.era })
-  if (before?.bootId !== run.bootId) return { current, previous: null, begin }
-  const { instanceId } = before
-  return { current, previous: { key, instanceId, era: lastEra(instanceId, journal.content.stamp) }, begin }
+  const before = runBefore(last === null ? null : (JSON.parse(last) as NotedRun), run.bootId, stamp)
+  return { current, previous: before === null ? null : { key, ...before }, begin }
 }
 
-/** A run that is not in the journal's stamp never wrote it: all that it signed is newer. */
-function lastEra(instanceId: string, stamp: Stamp): number | null {
-  if (stamp === null) return null
-  return stamp.instanceId === instanceId ? stamp.era : 0
+/** Who served clients last on this boot, and in which era it ended. */
+function runBefore(noted: NotedRun | null, bootId: string, stamp: Stamp): Omit<TokenSigner, 'key'> | null {
+  if (noted?.bootId !== bootId) return null
+  const { instanceId, after = stamp?.instanceId } = noted
+  if (stamp === null) return { instanceId, era: null }
+  // It never wrote the journal: all that it signed is newer.
+  if (stamp.instanceId !== instanceId && stamp.instanceId === after) return { instanceId, era: 0 }
+  // A later run than the one noted wrote the journal, and the state could not be written.
+  return stamp
 }
 
 /** The token of a session that the journal does not hold: it proves itself. `now`: monotonic milliseconds. */

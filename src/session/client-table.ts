@@ -119,7 +119,9 @@ export class ClientTable {
     if (this.#clients[client.index] !== client) return
     this.#clients[client.index] = undefined
     this.#free.push(client.index)
-    if (client.identity !== null) this.#byIdentity.delete(client.identity)
+    // A damaged journal may name a client under two indexes, of which the other is in use.
+    if (client.identity !== null && this.withIdentity(client.identity) === client)
+      this.#byIdentity.delete(client.identity)
     this.#count--
     if (client.journaled) this.touch(client)
   }

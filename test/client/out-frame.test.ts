@@ -4,6 +4,7 @@ import t from 'tap'
 import * as ws from 'ws'
 import { OutFrame } from '../../src/client/out-frame.ts'
 import { parameters } from '../property.ts'
+import { bufferBytes } from '../support/memory.ts'
 
 /** Exported by ws, and missing in its types. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -81,6 +82,15 @@ t.test('what the kernel has not taken stays as it is', async t => {
   for (const text of texts) out.sendTo(socket, text)
   await takeAll()
   t.strictSame(receive(Buffer.concat(chunks)), texts)
+})
+
+t.test('what waits keeps no more memory than it needs', async t => {
+  const out = new OutFrame()
+  const { socket } = sink(true)
+  const before = bufferBytes()
+  for (let index = 0; index < 1000; index++) out.sendTo(socket, 'a request')
+  t.equal(socket.writableLength, 15_000)
+  t.ok(bufferBytes() - before < 1_000_000, `${bufferBytes() - before} bytes for 15,000`)
 })
 
 t.test('each frame has another mask', async t => {

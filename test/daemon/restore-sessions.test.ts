@@ -27,7 +27,7 @@ function run(path: string, open: () => StateStore) {
   const state = open()
   const { journal } = openJournal(path)
   const counter = newCounter()
-  restoreSessions(journal, counter, { archive: state, log: createLogger({ level: 'silent' }) }, 0)
+  restoreSessions(journal, counter, { archive: state, log: createLogger({ level: 'silent' }) }, 0)()
   const found = {
     sessions: counter.inUse,
     looksFor: counter.orphanedProcesses(),

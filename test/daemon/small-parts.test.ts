@@ -107,6 +107,17 @@ t.test(
     const last = openTokenSigners(archive, { instanceId: 'run-4', bootId: 'boot-1' }, unknown)
     last.begin()
     t.match(last.previous, { instanceId: 'run-3', era: null })
+    // Run-4b wrote the journal, but could not note itself in the state.
+    const later = { era: 0, content: { stamp: { instanceId: 'run-4b', era: 2 } } }
+    const afterUnnoted = openTokenSigners(archive, { instanceId: 'run-4c', bootId: 'boot-1' }, later)
+    t.match(afterUnnoted.previous, { instanceId: 'run-4b', era: 2 }, 'the journal names who came after run-4')
+    kept.set('last-run', JSON.stringify({ instanceId: 'run-4', bootId: 'boot-1' }))
+    const afterOlder = openTokenSigners(archive, { instanceId: 'run-4d', bootId: 'boot-1' }, later)
+    t.match(
+      afterOlder.previous,
+      { instanceId: 'run-4', era: 0 },
+      'an older program did not note whom it followed',
+    )
     const third = openTokenSigners(archive, { instanceId: 'run-5', bootId: 'boot-2' }, journal)
     third.begin()
     t.equal(third.previous, null)

@@ -1,6 +1,7 @@
 // What goes wrong around a daemon must not end it, and with it every call.
-import { writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { StateStore } from '../../src/daemon/state-store.ts'
@@ -172,4 +173,27 @@ t.test('a token file that is damaged leaves the whole configuration as it was', 
   t.match(await client.call('session.acquire', { key: 'c' }), { granted: false }, 'the old connection stays')
   await t.rejects(openClient(t, tcp, say('the-token-of-before')), /401/)
   await openClient(t, tcp, say('the-token-of-tomorrow'))
+})
+
+t.test('a run whose start fails does not pass for the last that held sessions', async t => {
+  const site = new Site(t)
+  await site.license()
+  const here = await startHere(t, site)
+  await (await here.client()).acquireAll(['a', 'b'])
+  await here.stop()
+  const kept = readFileSync(site.journalFile)
+
+  const { path } = site.config.listen.unix
+  const other = createServer(socket => socket.on('error', () => undefined)).listen(path)
+  await once(other, 'listening')
+  await t.rejects(startHere(t, site), { code: 'socket-in-use' })
+  other.close()
+  t.ok(
+    readFileSync(site.journalFile).equals(kept),
+    'else tokens of the one before, signed while its journal could not be written, would be taken for others',
+  )
+
+  const next = await startHere(t, site)
+  t.match(await (await next.client()).call('status.get'), { inUse: 2, orphaned: 2 })
+  t.notOk(readFileSync(site.journalFile).equals(kept))
 })

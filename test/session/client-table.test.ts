@@ -54,6 +54,21 @@ t.test('a client is forgotten when it is neither connected nor has sessions', as
   t.strictSame([...table], [])
 })
 
+t.test(
+  'where a damaged journal names one under two indexes, the end of the older is not that of the other',
+  async t => {
+    const table = new ClientTable()
+    const known = { ...nobody, identity: 'ivr-7' }
+    const older = table.restore({ ...known, index: 0 }, true)
+    const newer = table.restore({ ...known, index: 1 }, true)
+    table.rebuildFree()
+    table.forgetIfGone(older)
+    t.equal(table.withIdentity('ivr-7'), newer)
+    table.forgetIfGone(newer)
+    t.equal(table.withIdentity('ivr-7'), undefined)
+  },
+)
+
 t.test('the journal has those that have sessions, or had some and are still connected', async t => {
   const table = new ClientTable()
   const ivr = table.add({ ...nobody, identity: 'ivr-7' })

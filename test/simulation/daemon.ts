@@ -354,12 +354,8 @@ export class DaemonRun {
 
   #restore(isJudged: boolean): void {
     const { archive, machine, checker, parts } = this.#world
-    parts.restore(
-      this.journal,
-      this.counter,
-      { archive, log: { info: () => undefined } },
-      machine.monotonicNow,
-    )
+    const notes = { archive, log: { info: () => undefined } }
+    parts.restore(this.journal, this.counter, notes, machine.monotonicNow)()
     checker.started(this, isJudged)
   }
 

@@ -280,7 +280,7 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
     ...realParts,
     restore: (journal, counter, { archive, log }, now) => {
       const forgetful = { read: () => null, keep: archive.keep.bind(archive) }
-      realParts.restore(journal, counter, { archive: forgetful, log }, now)
+      return realParts.restore(journal, counter, { archive: forgetful, log }, now)
     },
   },
   'a session that is too old stays': counter(NothingIsTooOld),

@@ -12,7 +12,8 @@ const MAX_BYTES_PER_UNIT = 3
  * Where the frames of one turn are put together, so that each connection gets one write a turn. In a `ws`
  * server the write for each message is what costs most.
  *
- * The memory is used again in the next turn, unless the kernel did not take all of it at once.
+ * The memory is used again in the next turn, unless the kernel did not take all of it at once. What can only wait is
+ * copied: a few bytes of each turn for one who does not read would keep the memory of all those turns.
  */
 export class OutBuffer {
   #bytes: Buffer = Buffer.allocUnsafeSlow(CAPACITY)
@@ -40,8 +41,10 @@ export class OutBuffer {
     const unsent = this.#start + (isLean ? socket.writeNow(this.#bytes, this.#start, this.#end) : 0)
     this.#start = this.#end
     if (unsent === this.#end) return
-    socket.write(this.#bytes.subarray(unsent, this.#end))
-    if (socket.writableLength > 0) this.#pinned = true
+    const rest = this.#bytes.subarray(unsent, this.#end)
+    const waits = isLean || socket.writableLength > 0
+    socket.write(waits ? new Uint8Array(rest) : rest)
+    if (!waits && socket.writableLength > 0) this.#pinned = true
   }
 
   /** The turn is over. */

@@ -121,6 +121,19 @@ function slowSocket() {
   return { socket, taken: () => chunks.map(chunk => Buffer.from(chunk)) }
 }
 
+t.test('who does not read keeps no more memory than what waits', async t => {
+  const out = new OutBuffer()
+  const { socket } = slowSocket()
+  const before = bufferBytes()
+  for (let turn = 0; turn < 1000; turn++) {
+    out.addTextFrame('a reply')
+    out.sendTo(socket)
+    out.rewind()
+  }
+  t.equal(socket.writableLength, 9000)
+  t.ok(bufferBytes() - before < 1_000_000, `${bufferBytes() - before} bytes for 9000`)
+})
+
 t.test('nothing to say writes nothing', async t => {
   const out = new OutBuffer()
   const stream = new PassThrough()
