@@ -1,6 +1,5 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { lazily } from '../lazily.ts'
 import { SessionCounter } from '../session/counter.ts'
 import { readAccessToken } from './access-token.ts'
 import { configRejectedEvent, licenseStateEvent, releaseEvent } from './audit/daemon-events.ts'
@@ -85,11 +84,8 @@ class Daemon implements RunningDaemon {
       nonces: createNonces(),
       previousSigner: signers.previous,
     })
-    const begin = restoreSessions(journal, this.#counter, { archive: state, log }, monotonicNow())
-    this.#beginRun = lazily(() => {
-      signers.begin()
-      begin()
-    })
+    const notes = { archive: state, log, noteRun: signers.begin }
+    this.#beginRun = restoreSessions(journal, this.#counter, notes, monotonicNow())
     this.#observation = new Observation({
       ...parts,
       config: () => this.#config,
@@ -114,11 +110,7 @@ class Daemon implements RunningDaemon {
       now: monotonicNow,
       wallNow: parts.clocks.wallNow,
       recordRelease: released => audit.record(releaseEvent(released)),
-      commit: () => {
-        // The first socket may be served while others are not listened on yet.
-        this.#beginRun()
-        meters.commit(journal, this.#counter)
-      },
+      commit: () => meters.commit(journal, this.#counter),
       onAcquires: (count, beganAt) => meters.answered(count, beganAt),
       seal: held => (journal.degraded ? sealToken(held, signers.current(), monotonicNow()) : held.token),
       events: {

@@ -30,15 +30,23 @@ export function noteStanding(archive: StandingArchive, isBehind: boolean): void 
   archive.keep(STANDING, isBehind ? BEHIND : 'whole')
 }
 
+/** What a run notes of itself, and where. */
+export interface RunNotes {
+  readonly archive: StandingArchive
+  readonly log: Pick<Logger, 'info'>
+  /** Notes that this run serves clients now; see `openTokenSigners`. */
+  readonly noteRun: () => void
+}
+
 /**
  * Takes what the journal has of the last run into the counter; nothing is written. `now` is monotonic milliseconds.
- * Gives how to begin this run in the journal. Call that before the first commit, and not before it is known that there
- * will be one: in the file it is then this run whose tokens count, and one whose start fails has none.
+ * Gives how to begin this run: call that when it serves clients. One whose start fails must not have its name in the
+ * journal, which tells of which run and era the tokens are that count.
  */
 export function restoreSessions(
   journal: OpenedJournal,
   counter: SessionCounter,
-  { archive, log }: { readonly archive: StandingArchive; readonly log: Pick<Logger, 'info'> },
+  { archive, log, noteRun }: RunNotes,
   now: number,
 ): () => void {
   const { clients, sessions, flaw } = journal.content
@@ -49,6 +57,7 @@ export function restoreSessions(
   if (inUse > 0)
     log.info({ sessions: inUse }, 'Sessions of the last run are counted, and wait to be resumed.')
   return () => {
+    noteRun()
     // From here on the journal says itself whose processes are unknown, and the next run needs no note of it.
     journal.commit(counter)
     if (journal.degraded !== wasBehind) noteStanding(archive, journal.degraded)

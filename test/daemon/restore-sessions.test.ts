@@ -27,7 +27,8 @@ function run(path: string, open: () => StateStore) {
   const state = open()
   const { journal } = openJournal(path)
   const counter = newCounter()
-  restoreSessions(journal, counter, { archive: state, log: createLogger({ level: 'silent' }) }, 0)()
+  const log = createLogger({ level: 'silent' })
+  restoreSessions(journal, counter, { archive: state, log, noteRun: () => undefined }, 0)()
   const found = {
     sessions: counter.inUse,
     looksFor: counter.orphanedProcesses(),

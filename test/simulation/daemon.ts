@@ -141,7 +141,6 @@ export class DaemonRun {
       },
     })
     const signers = openTokenSigners(archive, ids, this.journal)
-    signers.begin()
     const { random } = world
     const nonces = () => random.below(2 ** 24) * 2 ** 24 + random.below(2 ** 24)
     this.counter = parts.counter({ policy: this.#policy(), nonces, previousSigner: signers.previous })
@@ -155,7 +154,7 @@ export class DaemonRun {
     this.seal = held =>
       this.journal.degraded ? sealToken(held, signers.current(), machine.monotonicNow) : held.token
     this.#requests = new Requests(this.#context())
-    this.#restore(isJudged)
+    this.#restore(isJudged, signers.begin)
     this.#every(EXPIRE_EVERY_MS, () => this.#expire())
     this.#every(LOOK_EVERY_MS, () => this.#look())
     this.#every(ADVANCE_EVERY_MS, () => timekeeper.advance())
@@ -352,9 +351,9 @@ export class DaemonRun {
     this.#world.machine.scheduler.after(ms, again)
   }
 
-  #restore(isJudged: boolean): void {
+  #restore(isJudged: boolean, noteRun: () => void): void {
     const { archive, machine, checker, parts } = this.#world
-    const notes = { archive, log: { info: () => undefined } }
+    const notes = { archive, log: { info: () => undefined }, noteRun }
     parts.restore(this.journal, this.counter, notes, machine.monotonicNow)()
     checker.started(this, isJudged)
   }

@@ -278,9 +278,9 @@ export const PLANTED_BUGS: Readonly<Record<string, Parts>> = {
   'a restart forgets the process of a client': known('a restart forgets the process of a client'),
   'a journal that was behind is believed in who is dead': {
     ...realParts,
-    restore: (journal, counter, { archive, log }, now) => {
-      const forgetful = { read: () => null, keep: archive.keep.bind(archive) }
-      return realParts.restore(journal, counter, { archive: forgetful, log }, now)
+    restore: (journal, counter, notes, now) => {
+      const archive = { read: () => null, keep: notes.archive.keep.bind(notes.archive) }
+      return realParts.restore(journal, counter, { ...notes, archive }, now)
     },
   },
   'a session that is too old stays': counter(NothingIsTooOld),

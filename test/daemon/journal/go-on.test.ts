@@ -43,7 +43,8 @@ function next(path: string, instanceId = 'run-2', bootId = 'boot-1') {
   const counter = newCounter()
   const found = tokensIn(opened.journal)
   const archive = { read: () => null, keep: () => undefined }
-  restoreSessions(opened.journal, counter, { archive, log: createLogger({ level: 'silent' }) }, 0)()
+  const log = createLogger({ level: 'silent' })
+  restoreSessions(opened.journal, counter, { archive, log, noteRun: () => undefined }, 0)()
   return { ...opened, counter, found }
 }
 
