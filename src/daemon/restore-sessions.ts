@@ -51,7 +51,8 @@ export function restoreSessions(
 ): () => void {
   const { clients, sessions, flaw } = journal.content
   const wasBehind = archive.read(STANDING) === BEHIND
-  counter.restore(clients, sessions, now, wasBehind || flaw !== null)
+  // Where bytes are damaged, a client may be named by the number of another: sessions are proven by their tokens alone.
+  counter.restore(flaw === null ? clients : [], sessions, now, wasBehind)
   journal.contentTaken()
   const { inUse } = counter
   if (inUse > 0)

@@ -34,6 +34,8 @@ function run(path: string, open: () => StateStore) {
     looksFor: counter.orphanedProcesses(),
     isWhole: !journal.degraded,
     standing: state.read('journal-standing'),
+    /** Sessions that the client can have by its identity alone. */
+    resumable: counter.resumable(counter.attach({ identity: 'one', label: null, process: null }, 0).client),
   }
   journal.close()
   state.close()
@@ -44,7 +46,8 @@ const process = { pid: 7, startTime: 9 }
 
 t.test('a journal that has all that was told is believed', async t => {
   const { path, open } = killed(t)
-  t.strictSame(run(path, open), { sessions: 3, looksFor: [process], isWhole: true, standing: null })
+  const whole = { sessions: 3, looksFor: [process], isWhole: true, standing: null, resumable: 3 }
+  t.strictSame(run(path, open), whole)
 })
 
 t.test('one that was behind is not, also not two runs later', async t => {
@@ -52,7 +55,7 @@ t.test('one that was behind is not, also not two runs later', async t => {
   const state = open()
   noteStanding(state, true)
   state.close()
-  const unknown = { sessions: 3, looksFor: [], isWhole: true, standing: 'whole' }
+  const unknown = { sessions: 3, looksFor: [], isWhole: true, standing: 'whole', resumable: 3 }
   t.strictSame(run(path, open), unknown)
   t.strictSame(run(path, open), unknown, 'the journal says itself that the process is not known')
 })
@@ -66,7 +69,7 @@ t.test('one that healed is believed again', async t => {
   t.match(run(path, open), { looksFor: [process], standing: 'whole' })
 })
 
-t.test('one of which bytes are damaged is not', async t => {
+t.test('one of which bytes are damaged is not, nor in whose the sessions are', async t => {
   const { path, open } = killed(t)
   const change = new BlockEncoder()
   change.removeSession(4000)
@@ -74,7 +77,7 @@ t.test('one of which bytes are damaged is not', async t => {
   const damaged = Buffer.from(block)
   damaged[damaged.length - 1]! ^= 1
   appendFileSync(path, Buffer.concat([damaged, block]))
-  t.match(run(path, open), { sessions: 3, looksFor: [] })
+  t.match(run(path, open), { sessions: 3, looksFor: [], resumable: 0 })
 })
 
 t.test('one that cannot be written at the start either is noted', async t => {
