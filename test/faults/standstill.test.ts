@@ -52,6 +52,7 @@ t.test('the event loop stalls: who asks meanwhile is answered, and the delay sho
   await holder.cut()
   await until('it is orphaned', async () => (await observer.call('status.get')).orphaned === 1)
   daemon.child.kill('SIGUSR2')
+  await daemon.logged('The event loop stalls.')
   const since = performance.now()
   const back = openAs(t, site.socket, identity)
   t.match(await observer.call('session.acquire', { key: 'b' }), { granted: true, inUse: 2 })
