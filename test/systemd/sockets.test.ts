@@ -44,12 +44,18 @@ async function activate(t: Test, site: Site, sockets: Record<string, string>): P
   const starter = ['systemd-socket-activate', ...listening, `--fdname=${Object.keys(sockets).join(':')}`]
   const started = DaemonProcess.start(t, site, { starter })
   const address = Object.values(sockets).find(one => one.startsWith('/'))!
-  const waking = until('the socket of systemd', () => existsSync(address)).then(() => {
-    const first = connect(address).on('error', () => undefined)
-    t.teardown(() => first.destroy())
-  })
+  // Its file is there a moment before anybody listens.
+  const waking = until('the socket of systemd', () => isReached(t, address))
   const [daemon] = await Promise.all([started, waking])
   return daemon
+}
+
+function isReached(t: Test, address: string): Promise<boolean> {
+  const first = connect(address)
+  t.teardown(() => first.destroy())
+  return new Promise(resolve => {
+    first.once('connect', () => resolve(true)).on('error', () => resolve(false))
+  })
 }
 
 async function freePort(): Promise<number> {
