@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import type { License } from '../../src/license/document.ts'
 import { dayMs } from '../../src/license/instant.ts'
-import { lifecycleOf, lifecycleStates } from '../../src/license/lifecycle.ts'
+import { lifecycleOf, lifecycleStates, sayValidity } from '../../src/license/lifecycle.ts'
 import { parameters } from '../property.ts'
 import { makeLicense } from './setting.ts'
 
@@ -215,4 +215,12 @@ test('properties', async t => {
     parameters(200),
   )
   t.pass('admitsUntil is the last instant of admission')
+})
+
+test('how long a license is good is said with its grace', async t => {
+  const expiresAt = '2027-12-31T23:59:59Z'
+  const until = 'until 2027-12-31 23:59:59 UTC'
+  t.equal(sayValidity({ expiresAt: null, graceDays: 14 }), 'without end')
+  t.equal(sayValidity({ expiresAt, graceDays: 14 }), `${until}, in grace until 2028-01-14 23:59:59 UTC`)
+  t.equal(sayValidity({ expiresAt, graceDays: 0 }), `${until}, without grace`)
 })
