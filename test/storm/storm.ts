@@ -243,7 +243,11 @@ class Storm {
     try {
       await until(
         `${count} in use`,
-        async () => (await status()).inUse === count,
+        // Who was cut off by the last kill may be on the way back; whoever does not come is let go, and then missing.
+        async () => {
+          const { inUse, orphaned } = await status()
+          return inUse === count && orphaned === 0
+        },
         resumeWindowMs + PATIENCE_MS,
       )
       const { granted, released, orphaned } = await status()
@@ -255,7 +259,8 @@ class Storm {
         )
       }
     } catch {
-      this.#wrong(`${(await status()).inUse} in use and not ${count} while ${when}`)
+      const { inUse, orphaned } = await status()
+      this.#wrong(`${inUse} in use, ${orphaned} of them orphaned, and not ${count} held while ${when}`)
     }
     await observer.cut()
   }
