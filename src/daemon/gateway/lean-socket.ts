@@ -71,6 +71,7 @@ export class LeanSocket extends Socket {
     try {
       return writeSync(fd, bytes, start, end - start)
     } catch {
+      // Nothing was taken: it is full, or broken, and the stream will meet the same.
       return 0
     }
   }
