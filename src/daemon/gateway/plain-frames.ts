@@ -107,8 +107,10 @@ class PlainFrames {
     if (kind !== TEXT && kind !== PING && kind !== PONG) return NOT_PLAIN
     const second = at + 1 < size ? bytes[at + 1]! : MASKED
     if ((second & MASKED) === 0) return NOT_PLAIN
-    if (size - at < SHORTEST) return NOT_WHOLE
     let length = second & LENGTH
+    // What `ws` can judge by two bytes it is given at once: the answer comes as early as its own would.
+    if (kind !== TEXT && length > LONGEST_CONTROL) return NOT_PLAIN
+    if (size - at < SHORTEST) return NOT_WHOLE
     if (kind !== TEXT) return this.#control(bytes, at, size, length)
     let start = at + SHORTEST
     if (length === LENGTH_IN_64_BITS) return NOT_PLAIN
@@ -132,7 +134,6 @@ class PlainFrames {
 
   /** A ping or pong goes to `ws` alone, which is between two messages before and after it. */
   #control(bytes: Buffer, at: number, size: number, length: number): number {
-    if (length > LONGEST_CONTROL) return NOT_PLAIN
     const end = at + SHORTEST + length
     if (end > size) return NOT_WHOLE
     this.#toWs.call(this.#socket, Buffer.from(bytes.subarray(at, end)))

@@ -221,6 +221,15 @@ t.test('a frame that comes byte by byte is left to ws', async t => {
   t.equal(quick, 1)
 })
 
+t.test('a ping that is too long is answered as soon as two bytes of it say so', async t => {
+  const bytes = frame(OPCODE.ping, 'p'.repeat(126))
+  const pieces = [bytes.subarray(0, 2), bytes.subarray(2)]
+  const [alone, together] = [await hear(pieces, false), await hear(pieces, true)]
+  t.strictSame(together.heard, alone.heard)
+  t.match(together.heard, ['error WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'])
+  t.strictSame(together.answered, alone.answered)
+})
+
 t.test('what a pong repeats is its own, also where it has to wait', async t => {
   const listener = createServer({ allowHalfOpen: true }).listen(join(new Site(t).folder, 'pong.sock'))
   await once(listener, 'listening')
