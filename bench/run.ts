@@ -7,7 +7,7 @@ import { type ClientPeer, type ClientRow, measureClients } from './clients.ts'
 import { compare, readBaseline, writeBaseline } from './compare.ts'
 import { disturb } from './disturbances.ts'
 import { measureGrowth, measureRestart } from './growth.ts'
-import { buildGenerator, type Measurement, runLoad } from './load.ts'
+import { buildGenerator, type Load, type Measurement, runLoad } from './load.ts'
 import { measureReconnect } from './reconnect.ts'
 import { type Row, rowOf, sectionTable, tableOf } from './report.ts'
 import { type Peer, SCENARIOS, type Scenario, type ServerName } from './scenarios.ts'
@@ -50,6 +50,8 @@ const args = await yargs(hideBin(process.argv))
 
 const rounds = args.smoke ? 1 : args.rounds
 const time = args.smoke ? { seconds: 0.3, warmupSeconds: 0.1 } : { seconds: args.seconds, warmupSeconds: 1 }
+/** What warms a server up that will be asked now and then. */
+const busy: Load = { connections: 50, depth: 32, batch: 1, rate: 0 }
 const growthLevels = args.smoke ? [100, 1000] : [100, 1000, 10_000, 100_000, 990_000]
 const scenarios = SCENARIOS.filter(({ name }) => args.only === undefined || name.includes(args.only))
 
@@ -137,11 +139,14 @@ async function startServer(name: ServerName): Promise<Server | null> {
 /** All peers once a round, so that whatever else the machine does falls on all of them. */
 async function measure(scenario: Scenario, servers: Servers): Promise<Row[]> {
   const measured = new Map<string, Measurement[]>()
-  // Servers run for months: what they are like in their first seconds is of no interest.
+  // Servers run for months: what they are like in their first seconds is of no interest. At a thousand calls a second it
+  // would take minutes until the code that serves them is compiled, so that calls as fast as can be come first.
   for (const [name, server] of servers) {
     progress(`${scenario.name}: warm-up, ${name}`)
     const own = scenario.peers.find(peer => peer.server === name)?.load ?? scenario.load
-    await runLoad(generator, server, own, { seconds: time.warmupSeconds, warmupSeconds: time.seconds })
+    const warmUp = { seconds: time.warmupSeconds, warmupSeconds: time.seconds }
+    if (own.rate > 0) await runLoad(generator, server, busy, warmUp)
+    await runLoad(generator, server, own, warmUp)
   }
   for (let round = 0; round < rounds; round++) {
     for (const peer of scenario.peers) {

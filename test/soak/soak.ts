@@ -45,7 +45,7 @@ export async function soak(t: TearDown, options: SoakOptions): Promise<SoakResul
   const limits = [usual, Math.ceil(usual * 1.5)] as const
   await site.license({ maxSessions: limits[1] })
   const daemon = await DaemonProcess.start(t, site, {
-    nodeFlags: ['--max-semi-space-size=4', '--expose-gc', '--import', REPORT_HEAP],
+    nodeFlags: ['--max-semi-space-size=8', '--expose-gc', '--import', REPORT_HEAP],
   })
   const latencies = new Latencies()
   const socketPath = site.config.listen.unix.path
