@@ -47,7 +47,8 @@ export class Checker {
     this.#era = daemon.journal.era
     this.#startedDamaged = this.#disk.damaged
     this.book.restarted(daemon.counter, this.#disk.damaged)
-    this.#disk.damaged = false
+    // While it cannot be written anew, the next run reads the same file.
+    this.#disk.damaged &&= daemon.journal.degraded
     this.licenses.judged(daemon.store, this.#disk.licenseText, !isLicenseJudged)
     this.licenses.looked(daemon.store)
   }

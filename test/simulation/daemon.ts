@@ -131,7 +131,8 @@ export class DaemonRun {
         setAside: (_to, why) => trace(`the journal is set aside: ${why.slice(0, 60)}`),
         degraded: why => {
           noteStanding(archive, true)
-          trace(`the journal is degraded: ${why.slice(0, 60)}`)
+          // The folder has another name each time, and the history is to be the same.
+          trace(`the journal is degraded: ${why.replaceAll(disk.directory, '').slice(0, 60)}`)
         },
         healed: () => {
           noteStanding(archive, false)

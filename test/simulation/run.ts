@@ -60,6 +60,8 @@ async function explain(failed: Outcome): Promise<void> {
 
 /** In a worker: takes portions of seeds from the process that started it. */
 function work(): void {
+  // What fails is run again by the one that asked, with all that an error tells.
+  Error.stackTraceLimit = 0
   process.on('message', async (from: number) => {
     const failed: number[] = []
     for (let seed = from; seed < from + PORTION; seed++) {

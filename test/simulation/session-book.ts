@@ -246,7 +246,12 @@ export class SessionBook {
       }
     }
     this.lost.delete(token)
-    const { owner = `nobody ${token}`, process = null, grantedAt = this.startedAt } = was ?? {}
+    const {
+      owner = `nobody ${token}`,
+      process = null,
+      grantedAt = this.startedAt,
+      nameless = false,
+    } = was ?? {}
     const more = {
       orphanedAt: this.startedAt,
       watched: false,
@@ -254,7 +259,7 @@ export class SessionBook {
       durable: false,
       formerly: [],
       answered: false,
-      nameless: damaged,
+      nameless: damaged || nameless,
     }
     const ghost = lost === undefined
     const revived = !ghost
