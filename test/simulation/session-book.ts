@@ -42,6 +42,8 @@ export interface Known {
 interface Ended {
   readonly session: Known
   readonly cause: string
+  /** The run of the daemon that ended it. */
+  readonly run: number
   durable: boolean
 }
 
@@ -58,6 +60,8 @@ export class SessionBook {
   readonly ended = new Map<string, Ended>()
   run = 0
   startedAt = 0
+  /** This run found no journal, or one that anything may be missing from. */
+  #isBlind = false
   readonly #machine: Machine
   /** Those that ended since the journal was last known to be up to date. */
   #untold: Ended[] = []
@@ -111,7 +115,7 @@ export class SessionBook {
   adopt(lost: Known, token: string, owner: Owner): void {
     this.lost.delete(lost.token)
     // The journal may have it under this token still: it was counted off, and proves itself.
-    this.#note({ session: lost, cause: 'adopted', durable: false })
+    this.#note({ session: lost, cause: 'adopted', run: this.run, durable: false })
     const told = { told: false, durable: false }
     this.held.set(token, { ...lost, token, countedAt: this.#machine.monotonicNow, ...told })
     this.resume(this.held.get(token)!, owner)
@@ -120,7 +124,8 @@ export class SessionBook {
   /** What a crash took: a session, or the end of one, which its signed token knows nothing of. */
   lostOrForgotten(token: string): Known | undefined {
     const ended = this.ended.get(token)
-    const isForgotten = ended?.durable === false && ended.cause !== 'adopted'
+    if (ended === undefined || ended.cause === 'adopted') return this.lost.get(token)
+    const isForgotten = !ended.durable || (this.#isBlind && ended.run === this.run - 1)
     return this.lost.get(token) ?? (isForgotten ? ended.session : undefined)
   }
 
@@ -147,7 +152,7 @@ export class SessionBook {
 
   end(session: Known, cause: string): void {
     this.held.delete(session.token)
-    this.#note({ session, cause, durable: false })
+    this.#note({ session, cause, run: this.run, durable: false })
   }
 
   #note(ended: Ended): void {
@@ -202,6 +207,7 @@ export class SessionBook {
   /** A new run took over what the journal has. `damaged`: anything may be missing from it, or be out of date. */
   restarted(counter: SessionCounter, damaged: boolean): void {
     this.run++
+    this.#isBlind = damaged
     this.startedAt = this.#machine.monotonicNow
     const seen = heldBy(counter)
     for (const session of [...this.held.values()]) {
