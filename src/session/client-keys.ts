@@ -17,25 +17,34 @@ export class ClientKeys<List extends SlotList> {
     return (client.byKey ?? this.#readAll(client)).get(key)
   }
 
-  note({ byKey }: Client, slot: number): void {
+  note(client: Client, slot: number): void {
+    const { byKey } = client
     if (byKey === null) return
     const key = this.#slots.keyOf(slot)
-    if (!byKey.has(key)) byKey.set(key, slot)
+    if (byKey.has(key)) client.sharesKeys = true
+    else byKey.set(key, slot)
   }
 
-  forget({ byKey }: Client, slot: number): void {
+  forget(client: Client, slot: number): void {
+    const { byKey } = client
     if (byKey === null) return
     const key = this.#slots.keyOf(slot)
-    if (byKey.get(key) === slot) byKey.delete(key)
+    if (byKey.get(key) !== slot) return
+    // Another session may have this key. That is rare, and they are read again when the client asks for one.
+    if (client.sharesKeys) client.byKey = null
+    else byKey.delete(key)
   }
 
   #readAll(client: Client): Map<string, number> {
-    client.byKey = new Map()
+    const byKey = new Map<string, number>()
+    let count = 0
     for (const list of [client.held, ...client.cohorts]) {
-      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot))
-        this.#noteOlder(client.byKey, slot)
+      for (let slot = list.head; slot !== NONE; slot = this.#slots.next(slot), count++)
+        this.#noteOlder(byKey, slot)
     }
-    return client.byKey
+    client.sharesKeys = byKey.size < count
+    client.byKey = byKey
+    return byKey
   }
 
   /** The lists are in no order of time, and the first of two is the older. */

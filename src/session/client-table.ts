@@ -35,6 +35,8 @@ export interface Client {
    * for no key yet.
    */
   byKey: Map<string, number> | null
+  /** Two of its sessions had one key, since `byKey` was made. */
+  sharesKeys: boolean
   /** All its sessions, held and orphaned. */
   sessions: number
   journaled: boolean
@@ -187,6 +189,7 @@ export class ClientTable {
       held: emptyList(),
       cohorts: new Set(),
       byKey: null,
+      sharesKeys: false,
       sessions: 0,
       journaled,
       dirty: false,

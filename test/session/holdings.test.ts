@@ -68,8 +68,19 @@ t.test('where two sessions of a client have one key, it names the first, and eac
   holdings.end(taken)
   t.equal(holdings.slotOf(client, 'a'), own)
   holdings.resume(other, own)
-  t.equal(client.byKey?.size, 0)
+  t.equal(holdings.slotOf(client, 'a'), undefined)
   t.equal(holdings.slotOf(other, 'a'), own)
+})
+
+t.test('where the first of two sessions with one key ends, the key is the other’s', async t => {
+  const { holdings, client, application } = setting()
+  const first = holdings.take(client, application, 'a', 5)
+  const second = holdings.take(client, application, 'a', 9)
+  holdings.take(client, application, 'b', 9)
+  holdings.end(first)
+  t.equal(holdings.slotOf(client, 'a'), second)
+  holdings.end(second)
+  t.equal(holdings.slotOf(client, 'a'), undefined)
 })
 
 t.test(
@@ -89,5 +100,8 @@ t.test(
     t.equal(holdings.slotOf(client, 'a'), 1)
     holdings.end(adopted)
     t.equal(holdings.slotOf(client, 'a'), 1)
+    const again = holdings.take(client, holdings.applications.named('ivr')!, 'a', 9, 0)
+    holdings.end(1)
+    t.equal(holdings.slotOf(client, 'a'), again)
   },
 )
