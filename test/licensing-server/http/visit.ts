@@ -41,6 +41,8 @@ export async function looksGood(t: Test, page: Page, state: string): Promise<voi
 }
 
 async function focused(page: Page): Promise<string> {
+  // `autofocus` is carried out when the page is painted, which may be after its text was read.
+  await page.waitForFunction('document.activeElement !== document.body')
   return String(await page.evaluate('document.activeElement.id || document.activeElement.className'))
 }
 
