@@ -31,8 +31,8 @@ export interface Client {
   readonly held: SlotList
   readonly cohorts: Set<OrphanCohort>
   /**
-   * Its sessions by the client's own key, held and orphaned; null where the client is of an earlier run and asked
-   * for no key yet.
+   * Its sessions by the client's own key, held and orphaned; null where they are to be read first: the client is
+   * of an earlier run and asked for no key yet, or one of two with the same key ended.
    */
   byKey: Map<string, number> | null
   /** Two of its sessions had one key, since `byKey` was made. */
