@@ -65,8 +65,8 @@ export class SessionBook {
   readonly #machine: Machine
   /** Those that ended since the journal was last known to be up to date. */
   #untold: Ended[] = []
-  /** Those that somebody took over in this turn. */
-  #unanswered: Known[] = []
+  /** Those that somebody took over in this turn, and whether they were nameless before. */
+  readonly #unanswered = new Map<Known, boolean>()
 
   constructor(machine: Machine) {
     this.#machine = machine
@@ -132,7 +132,7 @@ export class SessionBook {
   resume(session: Known, owner: Owner): void {
     if (session.process !== null) session.formerly.push(session.process)
     session.answered = false
-    this.#unanswered.push(session)
+    if (!this.#unanswered.has(session)) this.#unanswered.set(session, session.nameless)
     session.orphanedAt = null
     session.owner = owner.name
     session.nameless = false
@@ -176,8 +176,8 @@ export class SessionBook {
 
   /** The replies of a turn are on their way. */
   turnEnded(): void {
-    for (const session of this.#unanswered) session.answered = true
-    this.#unanswered = []
+    for (const session of this.#unanswered.keys()) session.answered = true
+    this.#unanswered.clear()
   }
 
   /** The journal has been told of every end. */
@@ -194,7 +194,6 @@ export class SessionBook {
   /** The daemon died: whatever its last turn did may be in the journal or not. */
   died(connected: readonly Owner[], isJournalStale: boolean): void {
     this.#untold = []
-    this.#unanswered = []
     // The journal may know an older connection of its client, and knows but the newest process.
     for (const session of this.held.values()) if (session.orphanedAt !== null) session.watched = false
     for (const owner of connected) this.orphan(owner)
@@ -202,6 +201,9 @@ export class SessionBook {
       if (isJournalStale) session.watched = false
       session.orphanedAt = this.#machine.monotonicNow
     }
+    // Who took one over in that turn may not be in it, nor anybody where the journal was damaged or behind before.
+    for (const [session, nameless] of this.#unanswered) Object.assign(session, { watched: false, nameless })
+    this.#unanswered.clear()
   }
 
   /** A new run took over what the journal has. `damaged`: anything may be missing from it, or be out of date. */
