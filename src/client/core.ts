@@ -62,6 +62,8 @@ export class ClientCore {
   #lossIsNews = true
   #closing: PromiseWithResolvers<void> | undefined
   #closeBy = NEVER
+  /** Until when a connection that was given up may be heard by the daemon, which takes it for the newest then. */
+  #echoUntil = 0
   /** The earliest deadline of those who wait, or some instant before it. */
   #deadlineAt = NEVER
   #wakeAt = NEVER
@@ -177,7 +179,10 @@ export class ClientCore {
   closed(code: number, reason: string, now: number): void {
     const { address } = this.#options
     const why = reason || `the connection was closed with code ${code}`
-    if (code === CLOSE.superseded) this.#lost(code, supersededFault(), now)
+    const late = 'what was sent over the connection before reached it late'
+    if (code === CLOSE.superseded && now < this.#echoUntil)
+      this.#lost(BROKEN, unreachableFault(address, late), now)
+    else if (code === CLOSE.superseded) this.#lost(code, supersededFault(), now)
     else if (code === CLOSE.unauthenticated) this.#lost(code, unauthenticatedFault(address, why), now)
     else if (mayComeBack(code)) this.#lost(code, unreachableFault(address, why), now)
     else this.#lost(code, protocolFault(address, why), now)
@@ -223,6 +228,8 @@ export class ClientCore {
   }
 
   #giveUp(now: number): void {
+    // Whatever was sent over it, `hello` first, may be under way for as long as a handshake may take.
+    if (this.#link.state !== 'connecting') this.#echoUntil = now + this.#options.handshakeTimeoutMs
     this.#port.disconnect()
     this.#lost(BROKEN, unreachableFault(this.#options.address, 'it does not answer'), now)
   }

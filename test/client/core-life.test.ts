@@ -342,3 +342,35 @@ t.test('an answer that comes after the end of its connection is none', async t =
   rig.core.flush(rig.now)
   t.equal(rig.core.state, 'ended')
 })
+
+t.test('its own connection before, heard late, does not end a client', async t => {
+  const rig = new Rig().start()
+  await hold(rig, 'a')
+  rig.mute = true
+  rig.pass(CORE_OPTIONS.pingIntervalMs + CORE_OPTIONS.silenceTimeoutMs)
+  t.same(rig.left, [undefined], 'the silent connection is given up')
+  rig.mute = false
+  rig.pass(900)
+  t.equal(rig.core.state, 'ready')
+  rig.break(CLOSE.superseded)
+  t.equal(rig.core.state, 'waiting', 'it comes back')
+  rig.pass(900)
+  t.equal(rig.core.state, 'ready')
+  t.equal(rig.daemon.counter.inUse, 1)
+  rig.pass(CORE_OPTIONS.handshakeTimeoutMs)
+  rig.break(CLOSE.superseded)
+  t.equal(rig.core.state, 'ended', 'by then it is another process')
+})
+
+t.test('a connection that was never open is heard by nobody', async t => {
+  const rig = new Rig()
+  rig.mute = true
+  rig.start()
+  rig.pass(CORE_OPTIONS.handshakeTimeoutMs)
+  t.same(rig.left, [undefined], 'it is given up')
+  rig.mute = false
+  rig.pass(900)
+  t.equal(rig.core.state, 'ready')
+  rig.break(CLOSE.superseded)
+  t.equal(rig.core.state, 'ended')
+})
