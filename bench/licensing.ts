@@ -38,13 +38,13 @@ const args = await yargs(hideBin(process.argv))
   .option('seconds', { type: 'number', default: 5, describe: 'Length of one measurement' })
   .option('warmup', {
     type: 'number',
-    default: 15,
+    default: 30,
     describe: 'Seconds before that which are not measured: a server runs for months, not from cold',
   })
   .option('machines', {
     type: 'number',
-    default: 256,
-    describe: 'Machines that wait for an answer at a time',
+    default: 512,
+    describe: 'Machines that wait for an answer at a time: so many that no core stands still',
   })
   .option('ledger', { type: 'string', describe: 'Only this one: SQLite or PostgreSQL' })
   .option('server-flags', { type: 'string', describe: 'Flags of node for the servers, such as --cpu-prof' })
