@@ -107,7 +107,7 @@ function layOut(one: DebianPackage, build: Build, root: string): void {
   for (const program of one.programs) {
     const entry = readFileSync(join(project, 'dist/cli', `${program}.cjs`), 'utf8')
     // The Node.js of the package, whatever else is on the machine.
-    const own = entry.replace(/^#!\/usr\/bin\/env (?:-S )?node/, `#!${home}/bin/node`)
+    const own = entry.replace(/^(#!\/usr\/bin\/env (?:-S )?)node/, `$1${home}/bin/node`)
     put(`${home}/dist/cli/${program}.cjs`, own.replace(/\n\/\/# sourceMappingURL=.*/, ''))
     const text = readFileSync(join(project, 'dist/cli', `${program}-program.cjs`), 'utf8')
     put(`${home}/dist/cli/${program}-program.cjs`, text.replace(/\n\/\/# sourceMappingURL=.*/, ''))
