@@ -234,6 +234,15 @@ t.test('the doctor says what is wrong, and what mends it', async t => {
   t.match(well.stdout, /^ok +daemon +It answers/m)
   t.match(await json('doctor'), { healthy: true })
 
+  writeFileSync(site.config.license.file, 'no license')
+  await logged('The license file was not taken')
+  const spoiled = await json('doctor')
+  t.match(
+    spoiled.findings.filter(({ check }: { check: string }) => check === 'license-file'),
+    [{ result: 'failed', mend: /./ }],
+    'a bad license file is told once',
+  )
+
   writeFileSync(config, 'listen: {unix: {pth: x}}\n')
   t.match(await ctl('doctor'), { code: 3, stdout: /^FAILED +config [\s\S]*pth/ })
 })

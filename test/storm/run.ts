@@ -27,14 +27,14 @@ const result = await runWithTearDown(t =>
     seed,
     isOver: () => interrupted,
     onKill: (kill, { granted, callerKills }) => {
-      if (kill % 10 > 1) return
+      if (!process.stderr.isTTY || kill % 10 > 1) return
       process.stderr.write(
         `\r${kill} of ${args.kills} kills, ${callerKills} of call processes, ${granted} grants `,
       )
     },
   }),
 )
-process.stderr.write('\n')
+if (process.stderr.isTTY) process.stderr.write('\n')
 const text = `${JSON.stringify(result, null, 2)}\n`
 process.stdout.write(text)
 if (args.json !== undefined) writeFileSync(args.json, text)

@@ -63,7 +63,10 @@ async function lookAtAll(
     ...licenseChecks(config, terminal),
     finding('licensing-server', () => serverFinding(config, terminal.environment)),
   ]
-  return [configured, ...daemon, ...(await Promise.all(checks))]
+  const looked = await Promise.all(checks)
+  const isBadFileSeen = looked.some(({ check, result }) => check === 'license-file' && result === 'failed')
+  // What the daemon says of a license file that it did not take is seen at the file too, unless that was mended meanwhile.
+  return [configured, ...daemon.filter(({ check }) => check !== 'license-file' || !isBadFileSeen), ...looked]
 }
 
 async function askedFindings(socket: string): Promise<Finding[]> {
