@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import type { Test } from 'tap'
 import { apiPaths } from '../../../src/licensing-api/schemas.ts'
 import { verifyLedger } from '../../../src/licensing-server/verify-ledger.ts'
@@ -29,6 +31,13 @@ class ServerProgram {
   async #listening(): Promise<string> {
     await this.#program.printed(/"message":"licensing-server listens"/)
     return /"url":"([^"]+)"/.exec(this.#program.stdout)?.[1] ?? ''
+  }
+
+  /** Threads in which it signs. */
+  get signers(): number {
+    const threads = `/proc/${this.#program.child.pid}/task`
+    const names = readdirSync(threads).map(id => readFileSync(`${threads}/${id}/comm`, 'utf8').trim())
+    return names.filter(name => name === 'libuv-worker').length
   }
 
   kill(): void {
@@ -89,6 +98,7 @@ onEachStore('two servers share one ledger, and the death of one loses nothing', 
   })
   const licensed = replies.filter(({ status }) => status === 200)
   t.equal(licensed.length, 32)
+  t.equal(survivor.signers, availableParallelism(), 'it signs on every core')
   const codes = replies.filter(({ status }) => status !== 200).map(({ body }) => body.code)
   t.strictSame(codes, Array(8).fill('pool-exhausted'))
   t.equal(new Set(licensed.map(({ body }) => body['installationId'])).size, 32)
