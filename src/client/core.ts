@@ -179,9 +179,8 @@ export class ClientCore {
   closed(code: number, reason: string, now: number): void {
     const { address } = this.#options
     const why = reason || `the connection was closed with code ${code}`
-    const late = 'what was sent over the connection before reached it late'
-    if (code === CLOSE.superseded && now < this.#echoUntil)
-      this.#lost(BROKEN, unreachableFault(address, late), now)
+    const isEcho = code === CLOSE.superseded && now < this.#echoUntil
+    if (isEcho) this.#lost(BROKEN, unreachableFault(address, 'it heard the connection before late'), now)
     else if (code === CLOSE.superseded) this.#lost(code, supersededFault(), now)
     else if (code === CLOSE.unauthenticated) this.#lost(code, unauthenticatedFault(address, why), now)
     else if (mayComeBack(code)) this.#lost(code, unreachableFault(address, why), now)
