@@ -64,9 +64,10 @@ async function lookAtAll(
     finding('licensing-server', () => serverFinding(config, terminal.environment)),
   ]
   const looked = await Promise.all(checks)
-  const isBadFileSeen = looked.some(({ check, result }) => check === 'license-file' && result === 'failed')
-  // What the daemon says of a license file that it did not take is seen at the file too, unless that was mended meanwhile.
-  return [configured, ...daemon.filter(({ check }) => check !== 'license-file' || !isBadFileSeen), ...looked]
+  // Why the daemon did not take a license file is mostly seen at the file, too.
+  const isSeen = (said: Finding) =>
+    looked.some(({ check, message }) => check === said.check && said.message.endsWith(message))
+  return [configured, ...daemon.filter(said => !isSeen(said)), ...looked]
 }
 
 async function askedFindings(socket: string): Promise<Finding[]> {
